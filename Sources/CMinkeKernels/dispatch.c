@@ -1,0 +1,1 @@
+#include "minke_kernels.h"

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct MinkeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "minke", abstract: "Trains and serves DeepSeek-style language models.")
+}
