@@ -1,1 +1,75 @@
-#include "minke_kernels.h"
+// Chooses the kernels once, from what the processor says or from MINKE_ISA.
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "include/minke_kernels.h"
+
+extern const MinkeKernels minkeKernels_portable;
+#if defined(__x86_64__)
+extern const MinkeKernels minkeKernels_avx512bf16, minkeKernels_avx512, minkeKernels_avx2;
+#elif defined(__aarch64__)
+extern const MinkeKernels minkeKernels_neon;
+#endif
+
+/// The tables that this processor can run, best first, null-terminated.
+static const MinkeKernels *const *supported(void) {
+    static const MinkeKernels *list[6];
+    static _Atomic int ready;
+    if (atomic_load_explicit(&ready, memory_order_acquire)) return list;
+    // Threads that race here write the same values.
+    int n = 0;
+#if defined(__x86_64__)
+    bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (wide && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))
+        list[n++] = &minkeKernels_avx512bf16;
+    if (wide) list[n++] = &minkeKernels_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) list[n++] = &minkeKernels_avx2;
+#elif defined(__aarch64__)
+    list[n++] = &minkeKernels_neon;
+#endif
+    list[n++] = &minkeKernels_portable;
+    list[n] = NULL;
+    atomic_store_explicit(&ready, 1, memory_order_release);
+    return list;
+}
+
+const MinkeKernels *minkeKernelsNamed(const char *name) {
+    for (const MinkeKernels *const *k = supported(); *k; k++)
+        if (strcmp((*k)->name, name) == 0) return *k;
+    return NULL;
+}
+
+const char *minkeSupportedISA(int index) {
+    const MinkeKernels *const *list = supported();
+    for (int i = 0; list[i]; i++)
+        if (i == index) return list[i]->name;
+    return NULL;
+}
+
+const MinkeKernels *minkeKernels(void) {
+    static _Atomic(const MinkeKernels *) chosen;
+    const MinkeKernels *kernels = atomic_load_explicit(&chosen, memory_order_acquire);
+    if (kernels) return kernels;
+    const char *name = getenv("MINKE_ISA");
+    kernels = name ? minkeKernelsNamed(name) : NULL;
+    if (!kernels) kernels = supported()[0];
+    atomic_store_explicit(&chosen, kernels, memory_order_release);
+    return kernels;
+}
+
+int minkeISARequestFailed(void) {
+    const char *name = getenv("MINKE_ISA");
+    return name && *name && !minkeKernelsNamed(name);
+}
+
+int64_t minkeAttentionScratch(int64_t tokens, int64_t keyWidth, int64_t sharedWidth, int64_t valueWidth) {
+    // An upper bound on what attention.h lays out: panels of keys, values, queries and gradients, and the blocks.
+    int64_t t = (tokens + 31) / 32 * 32, w = (keyWidth + sharedWidth + 31) / 32 * 32, v = (valueWidth + 31) / 32 * 32;
+    int64_t floats = 4 * t * w + 3 * t * v + t + 6 * 56 * 256 + 2 * 56 * 19 * 14 + 56 * (w + v) + 4096;
+    return floats * 4;
+}

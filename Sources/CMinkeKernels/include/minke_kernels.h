@@ -1,1 +1,205 @@
+// The CPU kernels of Minke: single-threaded functions over ranges, one table of them per instruction set.
+//
+// A caller splits the work (rows, panels, heads) over its own threads; every output element is computed by one call
+// with one order of summation, so results do not depend on how the work was split.
+//
+// Element types: 0 = float, 1 = bfloat16 (stored as uint16_t). Strides count elements. Rows are contiguous.
 #pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { MinkeFloat32 = 0, MinkeBFloat16 = 1 };
+
+/// Columns of a packed panel of the right-hand operand.
+enum { MinkePanelWidth = 32 };
+/// Rows of a packed strip of the left-hand operand.
+enum { MinkeStripHeight = 14 };
+
+/// What a product does with its result.
+enum {
+    MinkeStoreFloat32 = 0,  ///< out (float) = A·B
+    MinkeAddFloat32 = 1,    ///< out (float) = base + A·B; base may be out itself
+    MinkeStoreBFloat16 = 2, ///< out (bfloat16) = A·B
+};
+
+/// One matrix product out[M,N] = A[M,K]·B[K,N], B packed into panels of 32 columns.
+///
+/// Packed panels hold `words`: for float one value, for bfloat16 the pair of values of depths 2k and 2k+1, so a panel
+/// is [ceil(K/2)][32][2]; missing depths and columns are zero.
+typedef struct {
+    int64_t rows, columns, depth;
+    const void *a;            ///< row-major [M,K], stride aStride; or packed strips (see outer)
+    int64_t aStride;
+    const int32_t *aRows;     ///< optional: row m of A is row aRows[m] of `a`
+    const void *b;            ///< packed panels
+    void *out;                ///< row-major [M,N]
+    int64_t outStride;
+    const float *base;        ///< for MinkeAddFloat32
+    int64_t baseStride;
+    int32_t mode;
+    int32_t aIsPacked;        ///< A is packed strips of 14 rows: [strips][words][14]
+} MinkeProduct;
+
+/// Blocked causal attention of one head over one sequence.
+///
+/// Query t attends to keys 0...t. A key is the concatenation of its own part (`k`, width keyWidth) and a part shared by
+/// all heads (`kShared`, width sharedWidth, may be null with width 0); queries are keyWidth + sharedWidth wide.
+typedef struct {
+    int64_t tokens, keyWidth, sharedWidth, valueWidth;
+    int32_t type;             ///< element type of q, k, kShared, v, out and their gradients
+    float scale;
+    const void *q;
+    int64_t qStride;
+    const void *k;
+    int64_t kStride;
+    const void *kShared;
+    int64_t kSharedStride;
+    const void *v;
+    int64_t vStride;
+    void *out;
+    int64_t outStride;
+    float *logSumExp;         ///< [tokens]
+    // Gradients (backward only).
+    const void *dOut;
+    int64_t dOutStride;
+    void *dQ;
+    int64_t dQStride;
+    void *dK;
+    int64_t dKStride;
+    float *dKShared;          ///< this head's own [tokens, sharedWidth]; the caller sums the heads
+    void *dV;
+    int64_t dVStride;
+    void *scratch;            ///< minkeAttentionScratch bytes, 64-byte aligned
+} MinkeAttention;
+
+/// How experts are chosen and weighted.
+typedef struct {
+    int64_t experts, topK, groups, topGroups;
+    int32_t sigmoid;          ///< 1: sigmoid scores (V3), 0: softmax scores (V2)
+    int32_t groupByTopTwo;    ///< 1: a group's score is the sum of its two best choices (V3), 0: its best (V2)
+    int32_t normalize;        ///< weights are divided by their sum
+    float scale;
+} MinkeRouting;
+
+/// Hyper-parameters of one AdamW update; the bias corrections are 1 - beta^step.
+typedef struct {
+    float rate, beta1, beta2, epsilon, decay, correction1, correction2, gradientScale;
+} MinkeAdamW;
+
+typedef struct {
+    const char *name;
+
+    // Matrix products.
+    void (*productFloat32)(const MinkeProduct *, int64_t row0, int64_t row1, int64_t panel0, int64_t panel1);
+    void (*productBFloat16)(const MinkeProduct *, int64_t row0, int64_t row1, int64_t panel0, int64_t panel1);
+    /// Panels [panel0, panel1) of B from W[N,K] (a weight: y = x·Wᵀ): B[k][n] = W[n][k].
+    void (*packTransposed)(const void *w, int32_t type, int64_t stride, int64_t n, int64_t k, void *panels,
+                           int32_t panelType, int64_t panel0, int64_t panel1);
+    /// Panels [panel0, panel1) of B from X[K,N]: B[k][n] = X[k][n]. rows: optional gather of the K rows.
+    void (*packDirect)(const void *x, int32_t type, int64_t stride, const int32_t *rows, int64_t n, int64_t k,
+                       void *panels, int32_t panelType, int64_t panel0, int64_t panel1);
+    /// Strips [strip0, strip1) of A = Yᵀ from Y[K,M]: strips of balanced height, see minkeStripStart.
+    void (*packStrips)(const void *y, int32_t type, int64_t stride, const int32_t *rows, int64_t m, int64_t k,
+                       void *strips, int32_t stripType, int64_t strip0, int64_t strip1);
+
+    // Element-wise and row-wise.
+    void (*convert)(const void *x, int32_t xType, void *y, int32_t yType, int64_t count);
+    void (*accumulate)(const void *x, int32_t xType, float *y, int64_t count);
+    void (*scale)(float *x, float factor, int64_t count);
+    double (*sumOfSquares)(const float *x, int64_t count);
+    void (*addBias)(void *x, int32_t type, int64_t stride, const float *bias, int64_t rows, int64_t columns);
+    void (*sumRows)(const void *x, int32_t type, int64_t stride, float *sums, int64_t rows, int64_t columns);
+    void (*normForward)(const void *x, int32_t xType, int64_t xStride, const float *weight, float epsilon, void *y,
+                        int32_t yType, int64_t yStride, float *inverseRMS, int64_t rows, int64_t columns);
+    void (*normBackward)(const void *dy, int32_t dyType, int64_t dyStride, const void *x, int32_t xType,
+                         int64_t xStride, const float *weight, const float *inverseRMS, void *dx, int32_t dxType,
+                         int64_t dxStride, bool add, float *dWeight, int64_t rows, int64_t columns);
+    void (*swigluForward)(const void *gateUp, int32_t type, int64_t stride, void *y, int64_t yStride, int64_t rows,
+                          int64_t width);
+    void (*swigluBackward)(const void *gateUp, int32_t type, int64_t stride, const void *dy, int64_t dyStride,
+                           void *dGateUp, int64_t dStride, int64_t rows, int64_t width);
+    /// Rotates `heads` slices of `width` values, `headStride` apart, of each row in place; direction -1 rotates back.
+    void (*rotate)(void *x, int32_t type, int64_t stride, const int32_t *positions, const float *cosines,
+                   const float *sines, int64_t heads, int64_t headStride, int64_t width, bool interleaved,
+                   float direction, int64_t rows);
+
+    // Cross-entropy over rows of logits (float, overwritten).
+    void (*crossEntropy)(float *logits, int64_t stride, const int32_t *targets, float *losses, void *dLogits,
+                         int32_t dType, int64_t dStride, float gradientScale, int64_t rows, int64_t columns);
+
+    // Routing.
+    void (*route)(const MinkeRouting *, const float *logits, const float *bias, float *scores, int32_t *experts,
+                  float *weights, int64_t rows);
+    void (*routeBackward)(const MinkeRouting *, const float *scores, const int32_t *experts, const float *weights,
+                          const float *dWeights, const float *balance, float *dLogits, int64_t rows);
+    /// out[t] = base[t] + Σ_j weights[t,j]·y[slots[t,j]]
+    void (*combineForward)(const void *y, int32_t type, const int32_t *slots, const float *weights, int64_t topK,
+                           const float *base, float *out, int64_t columns, int64_t row0, int64_t row1);
+    void (*combineBackward)(const float *dOut, const void *y, int32_t type, const int32_t *slots, const float *weights,
+                            int64_t topK, void *dy, float *dWeights, int64_t columns, int64_t row0, int64_t row1);
+    /// dx[t] (+)= Σ_j d[slots[t,j]], in `xType`.
+    void (*gatherSum)(const void *d, int32_t type, const int32_t *slots, int64_t topK, void *dx, int32_t xType,
+                      bool add, int64_t columns, int64_t row0, int64_t row1);
+
+    // Attention.
+    void (*attentionForward)(const MinkeAttention *);
+    void (*attentionBackward)(const MinkeAttention *);
+    /// Decoding over a latent cache: query rows of `width` values against cached rows; values are the first
+    /// `valueWidth` of each cached row. out[h] = softmax(q[h]·cache · scale)·cache[:, :valueWidth].
+    void (*latentDecode)(const float *q, int64_t heads, int64_t width, const void *cache, int32_t cacheType,
+                         int64_t cached, int64_t valueWidth, float scale, float *out, float *scratch);
+
+    // Optimiser.
+    void (*adamW)(float *w, const float *g, float *m, float *v, const MinkeAdamW *, int64_t count);
+    /// b = momentum·b + g·gradientScale; d = g·gradientScale + momentum·b. Returns nothing; d may alias nothing.
+    void (*nesterov)(float *b, const float *g, float *d, float momentum, float gradientScale, int64_t count);
+    /// y = alpha·x + beta·y
+    void (*axpby)(const float *x, float *y, float alpha, float beta, int64_t count);
+
+    // Measured peaks: floating-point operations done by `repeats` rounds of register-only work.
+    double (*peakFloat32)(int64_t repeats);
+    double (*peakBFloat16)(int64_t repeats);
+} MinkeKernels;
+
+/// The kernels in force: the best the processor has, or those that MINKE_ISA names.
+const MinkeKernels *minkeKernels(void);
+/// Kernels by name ("avx512bf16", "avx512", "avx2", "neon", "portable"); null if unknown or not supported here.
+const MinkeKernels *minkeKernelsNamed(const char *name);
+/// The name at `index` among those this processor supports, best first; null past the end.
+const char *minkeSupportedISA(int index);
+/// 1 if MINKE_ISA names something unknown or unsupported (the default is then in force), else 0.
+int minkeISARequestFailed(void);
+
+/// Words of depth K: K for float, ceil(K/2) for bfloat16.
+static inline int64_t minkeWords(int64_t depth, int32_t type) { return type == MinkeBFloat16 ? (depth + 1) / 2 : depth; }
+/// Bytes of B[K,N] as packed panels.
+static inline int64_t minkePanelBytes(int64_t depth, int64_t columns, int32_t type) {
+    return (columns + 31) / 32 * 32 * minkeWords(depth, type) * 4;
+}
+static inline int64_t minkeStripCount(int64_t rows) { return (rows + 13) / 14; }
+/// First row of strip s when `rows` rows are cut into strips of nearly equal height (at most 14).
+static inline int64_t minkeStripStart(int64_t rows, int64_t s) { return rows * s / minkeStripCount(rows); }
+/// Bytes of A[M,K] as packed strips (with room for the last vector store).
+static inline int64_t minkeStripBytes(int64_t depth, int64_t rows, int32_t type) {
+    return minkeStripCount(rows) * 14 * minkeWords(depth, type) * 4 + 64;
+}
+/// Bytes of scratch that attention over `tokens` needs (forward and backward).
+int64_t minkeAttentionScratch(int64_t tokens, int64_t keyWidth, int64_t sharedWidth, int64_t valueWidth);
+
+/// Tells the processor that this thread is spinning.
+static inline void minkeRelax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,15 @@
+// NEON (every 64-bit Arm).
+#if defined(__aarch64__)
+
+#include <stdbool.h>
+
+#define ISA neon
+#define WIDTH 4
+#define TILE_ROWS 6
+#define TILE_ROWS_BF16 4
+#define TILE_VECTORS 4
+#define HAS_DOT 0
+
+#include "templates/all.h"
+
+#endif

@@ -1,0 +1,16 @@
+// Everything one instruction set compiles.
+#include "vector.h"
+
+#include "product.h"
+
+#include "packing.h"
+
+#include "elementwise.h"
+
+#include "optimizer.h"
+
+#include "routing.h"
+
+#include "attention.h"
+
+#include "table.h"
