@@ -1,10 +1,15 @@
 // Chooses the kernels once, from what the processor says or from MINKE_ISA.
 
+#ifdef __linux__
+#define _GNU_SOURCE
+#include <sched.h>
+#endif
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "include/minke_kernels.h"
 
@@ -65,6 +70,15 @@ const MinkeKernels *minkeKernels(void) {
 int minkeISARequestFailed(void) {
     const char *name = getenv("MINKE_ISA");
     return name && *name && !minkeKernelsNamed(name);
+}
+
+int minkeCoreCount(void) {
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+#endif
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (int)count : 1;
 }
 
 int64_t minkeAttentionScratch(int64_t tokens, int64_t keyWidth, int64_t sharedWidth, int64_t valueWidth) {

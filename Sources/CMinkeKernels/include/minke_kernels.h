@@ -175,6 +175,9 @@ const char *minkeSupportedISA(int index);
 /// 1 if MINKE_ISA names something unknown or unsupported (the default is then in force), else 0.
 int minkeISARequestFailed(void);
 
+/// Processors that this process may run on.
+int minkeCoreCount(void);
+
 /// Words of depth K: K for float, ceil(K/2) for bfloat16.
 static inline int64_t minkeWords(int64_t depth, int32_t type) { return type == MinkeBFloat16 ? (depth + 1) / 2 : depth; }
 /// Bytes of B[K,N] as packed panels.

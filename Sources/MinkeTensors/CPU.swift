@@ -1,0 +1,93 @@
+import CMinkeKernels
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// The processor: its kernels and its threads.
+///
+/// There is one, `CPU.shared`; operations run on it one at a time.
+public final class CPU: @unchecked Sendable {
+    public static let shared = CPU()
+
+    private(set) var kernels: MinkeKernels
+    private var pool: ThreadPool
+
+    private init() {
+        kernels = minkeKernels().pointee
+        pool = ThreadPool(width: CPU.coreCount)
+    }
+
+    /// Processors that this process may run on.
+    public static var coreCount: Int { Int(minkeCoreCount()) }
+
+    /// Threads that operations use. Results do not depend on it. Set only while nothing runs.
+    public var threadCount: Int {
+        get { pool.width }
+        set {
+            guard newValue != pool.width else { return }
+            pool.stop()
+            pool = ThreadPool(width: newValue)
+        }
+    }
+
+    /// The instruction set of the kernels in force: `avx512bf16`, `avx512`, `avx2`, `neon` or `portable`.
+    public var instructionSet: String { String(cString: kernels.name) }
+
+    /// The instruction sets that this processor supports, best first.
+    public static var supportedInstructionSets: [String] {
+        var names: [String] = []
+        while let name = minkeSupportedISA(Int32(names.count)) { names.append(String(cString: name)) }
+        return names
+    }
+
+    /// Whether `MINKE_ISA` names an instruction set that is unknown or not supported here; it is then ignored.
+    public static var instructionSetRequestFailed: Bool { minkeISARequestFailed() != 0 }
+
+    /// Switches to another supported instruction set. Returns whether there is one of that name.
+    @discardableResult
+    public func use(instructionSet name: String) -> Bool {
+        guard let table = minkeKernelsNamed(name) else { return false }
+        kernels = table.pointee
+        return true
+    }
+
+    /// Runs tasks `0..<count` on all threads.
+    func parallel(_ count: Int, _ body: (Int) -> Void) { pool.run(count, body) }
+
+    /// Runs `body` over `0..<count` cut into ranges of at most `chunk`, on all threads.
+    func parallel(_ count: Int, chunk: Int, _ body: (Range<Int>) -> Void) {
+        let tasks = (count + chunk - 1) / chunk
+        pool.run(tasks) { body($0 * chunk..<min(count, ($0 + 1) * chunk)) }
+    }
+
+    /// The arithmetic peak with all threads at work, in operations a second: the best of several short rounds of
+    /// register-only multiply-adds.
+    public func measuredPeak(_ type: ElementType) -> Double {
+        let width = threadCount
+        var best = 0.0
+        for _ in 0..<5 {
+            let start = monotonicSeconds()
+            let operations = (0..<width).map { _ in UnsafeMutablePointer<Double>.allocate(capacity: 1) }
+            defer { operations.forEach { $0.deallocate() } }
+            parallel(width) { task in
+                operations[task].pointee =
+                    type == .float32 ? kernels.peakFloat32(400_000) : kernels.peakBFloat16(200_000)
+            }
+            let seconds = monotonicSeconds() - start
+            best = max(best, operations.reduce(0) { $0 + $1.pointee } / seconds)
+        }
+        return best
+    }
+}
+
+/// Seconds of a clock that only goes forward.
+func monotonicSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}

@@ -1,0 +1,81 @@
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Aligned memory that goes back to a free list instead of to the system.
+///
+/// A training step needs the same sizes as the step before it, so after the first steps nothing new is allocated and no
+/// page is faulted in again.
+final class MemoryPool: Sendable {
+    static let shared = MemoryPool()
+
+    private struct State {
+        var free: [Int: [UnsafeMutableRawPointer]] = [:]
+        var reserved = 0
+    }
+
+    private struct SendableState: @unchecked Sendable { var state = State() }
+
+    private let state = Mutex(SendableState())
+
+    /// Bytes taken from the system so far, in use or waiting for reuse.
+    var reservedBytes: Int { state.withLock { $0.state.reserved } }
+
+    /// Sizes are rounded up to one of eight steps per power of two, so that nearly equal requests share memory.
+    private static func rounded(_ bytes: Int) -> Int {
+        let minimum = max(bytes, 256)
+        let step = max(64, (1 << (Int.bitWidth - 1 - minimum.leadingZeroBitCount)) / 8)
+        return (minimum + step - 1) / step * step
+    }
+
+    func take(_ bytes: Int) -> (UnsafeMutableRawPointer, capacity: Int) {
+        let capacity = MemoryPool.rounded(bytes)
+        let reused = state.withLock { $0.state.free[capacity]?.popLast().map { SendablePointer(raw: $0) } }
+        if let reused { return (reused.raw, capacity) }
+        var pointer: UnsafeMutableRawPointer?
+        // Large blocks may be backed by huge pages: fewer faults, fewer misses in the translation cache.
+        let alignment = capacity >= 4 << 20 ? 2 << 20 : 64
+        let failed = posix_memalign(&pointer, alignment, capacity + 64)
+        guard failed == 0, let pointer else {
+            fatalError("out of memory: \(capacity) bytes could not be allocated; use a smaller model, batch or context")
+        }
+        #if os(Linux)
+            if capacity >= 4 << 20 { madvise(pointer, capacity, 14 /* MADV_HUGEPAGE */) }
+        #endif
+        state.withLock { $0.state.reserved += capacity }
+        return (pointer, capacity)
+    }
+
+    func giveBack(_ pointer: UnsafeMutableRawPointer, capacity: Int) {
+        let pointer = SendablePointer(raw: pointer)
+        state.withLock { $0.state.free[capacity, default: []].append(pointer.raw) }
+    }
+
+    private struct SendablePointer: @unchecked Sendable { let raw: UnsafeMutableRawPointer }
+}
+
+/// One block of memory of the pool, given back when the last tensor that lies in it goes.
+final class Storage: @unchecked Sendable {
+    let pointer: UnsafeMutableRawPointer
+    private let capacity: Int
+
+    init(bytes: Int) {
+        (pointer, capacity) = MemoryPool.shared.take(bytes)
+    }
+
+    deinit {
+        MemoryPool.shared.giveBack(pointer, capacity: capacity)
+    }
+}
+
+/// What the process's tensors occupy.
+public enum TensorMemory {
+    /// Bytes that tensors have taken from the system, in use or kept for reuse.
+    public static var reservedBytes: Int { MemoryPool.shared.reservedBytes }
+}

@@ -1,0 +1,142 @@
+import CMinkeKernels
+
+/// The shape of multi-head attention over whole sequences.
+public struct AttentionShape: Sendable {
+    public var heads: Int
+    /// Width of the part of a key that belongs to one head.
+    public var keyWidth: Int
+    /// Width of the part of a key that all heads share (the rotary key of MLA), 0 if none.
+    public var sharedWidth: Int
+    public var valueWidth: Int
+    /// Factor on the scores before the softmax.
+    public var scale: Float
+
+    public init(heads: Int, keyWidth: Int, sharedWidth: Int = 0, valueWidth: Int, scale: Float) {
+        self.heads = heads
+        self.keyWidth = keyWidth
+        self.sharedWidth = sharedWidth
+        self.valueWidth = valueWidth
+        self.scale = scale
+    }
+}
+
+extension Tape {
+    /// Causal attention: oₕ[t] = Σ_{j ≤ t} softmax_j(qₕ[t]·kₕ[j]·scale)·vₕ[j], with kₕ[j] = [own part; shared part].
+    ///
+    /// Blocked with a running softmax: memory grows with the length, not with its square. Gradients are recomputed from
+    /// the scores' log-sum-exp (FlashAttention-2, arXiv 2307.08691).
+    ///
+    /// - Parameters:
+    ///   - q: `[sequences × tokens, heads × (keyWidth + sharedWidth)]`.
+    ///   - keysValues: `[…, heads × (keyWidth + valueWidth)]`, each head's own key part before its value
+    ///     (the output of `kv_b_proj`).
+    ///   - shared: `[…, sharedWidth]`, or nil when the width is 0.
+    ///   - sequences: how many sequences of equal length the rows hold.
+    /// - Returns: `[…, heads × valueWidth]`.
+    public func attention(
+        _ q: Variable, keysValues: Variable, shared: Variable?, shape: AttentionShape, sequences: Int
+    ) -> Variable {
+        let cpu = CPU.shared
+        let rows = q.value.rows
+        let tokens = rows / sequences
+        precondition(rows == tokens * sequences && (shared == nil) == (shape.sharedWidth == 0))
+        precondition(
+            computeType == .float32 || (shape.keyWidth % 2 == 0 && shape.sharedWidth % 2 == 0),
+            "bfloat16 attention needs even widths")
+        let out = Tensor(uninitialized: rows, shape.heads * shape.valueWidth, type: computeType)
+        let logSumExp = Tensor(uninitialized: sequences * shape.heads, tokens)
+        let scratchBytes = Int(
+            minkeAttentionScratch(
+                Int64(tokens), Int64(shape.keyWidth), Int64(shape.sharedWidth), Int64(shape.valueWidth)))
+        let type = computeType
+
+        /// The arguments of one head of one sequence; `scratch` is the task's own.
+        func arguments(_ task: Int, scratch: Storage) -> MinkeAttention {
+            let (sequence, head) = task.quotientAndRemainder(dividingBy: shape.heads)
+            let row = sequence * tokens
+            let keyColumn = head * (shape.keyWidth + shape.valueWidth)
+            var a = MinkeAttention()
+            a.tokens = Int64(tokens)
+            a.keyWidth = Int64(shape.keyWidth)
+            a.sharedWidth = Int64(shape.sharedWidth)
+            a.valueWidth = Int64(shape.valueWidth)
+            a.type = type.code
+            a.scale = shape.scale
+            a.q = UnsafeRawPointer(
+                q.value.pointer(row: row, column: head * (shape.keyWidth + shape.sharedWidth)))
+            a.qStride = Int64(q.value.stride)
+            a.k = UnsafeRawPointer(keysValues.value.pointer(row: row, column: keyColumn))
+            a.kStride = Int64(keysValues.value.stride)
+            a.v = UnsafeRawPointer(keysValues.value.pointer(row: row, column: keyColumn + shape.keyWidth))
+            a.vStride = Int64(keysValues.value.stride)
+            if let shared {
+                a.kShared = UnsafeRawPointer(shared.value.pointer(row: row))
+                a.kSharedStride = Int64(shared.value.stride)
+            }
+            a.out = out.pointer(row: row, column: head * shape.valueWidth)
+            a.outStride = Int64(out.stride)
+            a.logSumExp = logSumExp.floats + task * tokens
+            a.scratch = scratch.pointer
+            return a
+        }
+
+        cpu.parallel(sequences * shape.heads) { task in
+            let scratch = Storage(bytes: scratchBytes)
+            withExtendedLifetime(scratch) {
+                var a = arguments(task, scratch: scratch)
+                cpu.kernels.attentionForward(&a)
+            }
+        }
+        let o = Variable(out)
+        record {
+            guard let dOut = o.gradient else { return }
+            let (dQ, qAdds) = q.gradientForAccumulation()
+            let (dKV, kvAdds) = keysValues.gradientForAccumulation()
+            precondition(!qAdds && !kvAdds, "queries, keys and values have one reader")
+            let dShared = Tensor(
+                uninitialized: sequences * shape.heads * tokens, max(1, shape.sharedWidth))
+            cpu.parallel(sequences * shape.heads) { task in
+                let scratch = Storage(bytes: scratchBytes)
+                withExtendedLifetime(scratch) {
+                    var a = arguments(task, scratch: scratch)
+                    let (sequence, head) = task.quotientAndRemainder(dividingBy: shape.heads)
+                    let row = sequence * tokens
+                    let keyColumn = head * (shape.keyWidth + shape.valueWidth)
+                    a.dOut = UnsafeRawPointer(dOut.pointer(row: row, column: head * shape.valueWidth))
+                    a.dOutStride = Int64(dOut.stride)
+                    a.dQ = dQ.pointer(row: row, column: head * (shape.keyWidth + shape.sharedWidth))
+                    a.dQStride = Int64(dQ.stride)
+                    a.dK = dKV.pointer(row: row, column: keyColumn)
+                    a.dKStride = Int64(dKV.stride)
+                    a.dV = dKV.pointer(row: row, column: keyColumn + shape.keyWidth)
+                    a.dVStride = Int64(dKV.stride)
+                    a.dKShared = dShared.floats + task * tokens * shape.sharedWidth
+                    cpu.kernels.attentionBackward(&a)
+                }
+            }
+            if let shared { Tape.sumHeads(dShared, into: shared, shape: shape, sequences: sequences) }
+            o.releaseGradient()
+        }
+        return o
+    }
+
+    /// The gradient of the shared key: the heads' own gradients, added in order.
+    private static func sumHeads(_ parts: Tensor, into shared: Variable, shape: AttentionShape, sequences: Int) {
+        let (dShared, adds) = shared.gradientForAccumulation()
+        precondition(!adds || dShared.type == .float32 || shared.value.rows > 0)
+        let tokens = shared.value.rows / sequences
+        let width = shape.sharedWidth
+        CPU.shared.parallel(sequences) { sequence in
+            let first = parts.floats + sequence * shape.heads * tokens * width
+            for head in 1..<max(1, shape.heads) {
+                CPU.shared.kernels.accumulate(
+                    first + head * tokens * width, ElementType.float32.code, first, Int64(tokens * width))
+            }
+            for token in 0..<tokens {
+                CPU.shared.kernels.convert(
+                    first + token * width, ElementType.float32.code, dShared.pointer(row: sequence * tokens + token),
+                    dShared.type.code, Int64(width))
+            }
+        }
+    }
+}

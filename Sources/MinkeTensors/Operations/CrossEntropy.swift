@@ -1,0 +1,62 @@
+import CMinkeKernels
+
+extension Tape {
+    /// Rows whose logits exist at the same time.
+    private static let lossRows = 512
+
+    /// Mean cross-entropy of the output head: L = mean over t of log Σᵥ exp(z[t, v]) − z[t, target], z = x·Wᵀ.
+    ///
+    /// Head and loss are one operation in chunks of rows, so that the logits of a whole batch never exist; the gradients
+    /// dz = (softmax(z) − onehot)/T, dx = dz·W, dW = dzᵀ·x are formed in the forward pass, times `lossScale`.
+    ///
+    /// - Parameters:
+    ///   - x: `[tokens, width]` in the compute type.
+    ///   - head: `[vocabulary, width]`.
+    ///   - targets: one token id a row; rows with a negative target count for nothing.
+    ///   - lossScale: factor on the gradients.
+    /// - Returns: the loss of every row, in nats; 0 where the target is negative.
+    public func crossEntropy(_ x: Variable, head: Parameter, targets: [Int32], lossScale: Float = 1) -> [Float] {
+        let cpu = CPU.shared
+        let input = x.value
+        let vocabulary = head.rows
+        precondition(targets.count == input.rows && targets.allSatisfy { $0 < vocabulary })
+        let counted = targets.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) }
+        let scale = lossScale / Float(max(1, counted))
+        var losses = [Float](repeating: 0, count: input.rows)
+        let dx = isRecording ? Tensor(uninitialized: input.rows, input.columns, type: x.gradientType) : nil
+        let panels = head.packed(computeType, transposed: true).pointer(group: 0)
+        for first in stride(from: 0, to: input.rows, by: Tape.lossRows) {
+            let rows = first..<min(input.rows, first + Tape.lossRows)
+            let part = input.rows(rows)
+            let logits = Tensor(uninitialized: rows.count, vocabulary)
+            Product.multiply(part, panels: panels, into: logits)
+            // In float the gradient may overwrite the logits; in bfloat16 it is half as wide.
+            let dLogits = computeType == .float32 ? logits : Tensor(uninitialized: rows.count, vocabulary, type: computeType)
+            losses.withUnsafeMutableBufferPointer { losses in
+                targets.withUnsafeBufferPointer { targets in
+                    guard let losses = losses.baseAddress, let targets = targets.baseAddress else { return }
+                    cpu.parallel(rows.count, chunk: 16) { range in
+                        let row = range.lowerBound
+                        cpu.kernels.crossEntropy(
+                            logits.floats + row * vocabulary, Int64(vocabulary), targets + first + row,
+                            losses + first + row, dx == nil ? nil : dLogits.pointer(row: row), dLogits.type.code,
+                            Int64(vocabulary), scale, Int64(range.count), Int64(vocabulary))
+                    }
+                }
+            }
+            guard let dx else { continue }
+            Product.multiply(
+                dLogits, panels: head.packed(computeType, transposed: false).pointer(group: 0), into: dx.rows(rows))
+            if head.isTrainable {
+                let (gradient, adds) = head.gradientForAccumulation()
+                Product.outer(dLogits, part, [.init(rows: 0..<rows.count, out: gradient, adds: adds)])
+            }
+        }
+        if let dx {
+            record {
+                if x.hasGradient { x.gradientForAccumulation().0.add(dx) } else { x.adoptGradient(dx) }
+            }
+        }
+        return losses
+    }
+}

@@ -1,0 +1,60 @@
+import CMinkeKernels
+
+extension Tape {
+    /// yₑ = xₑ·Wₑᵀ for ragged groups of rows: the same projection of every expert over the tokens routed to it.
+    ///
+    /// Nothing is padded and no token is dropped. Gradient: dxₑ = dyₑ·Wₑ, dWₑ = dyₑᵀ·xₑ (zero where no token came).
+    ///
+    /// - Parameters:
+    ///   - x: `[slots, columns of W]`, the rows of one group next to each other.
+    ///   - weight: stacked matrices, one a group.
+    ///   - offsets: `groups + 1` row numbers; group e has rows `offsets[e]..<offsets[e + 1]`.
+    /// - Returns: `[slots, rows of one W]`.
+    public func groupedLinear(_ x: Variable, _ weight: Parameter, offsets: [Int]) -> Variable {
+        let value = Tensor(uninitialized: x.value.rows, weight.rows, type: computeType)
+        Tape.multiplyGroups(x.value, weight.packed(computeType, transposed: true), into: value, offsets: offsets)
+        let y = Variable(value)
+        record { [computeType] in
+            guard let dy = y.gradient else { return }
+            if weight.isTrainable {
+                let (gradient, adds) = weight.gradientForAccumulation()
+                for group in 0..<weight.groups where !adds && offsets[group] == offsets[group + 1] {
+                    gradient.rows(group * weight.rows..<(group + 1) * weight.rows).clear()
+                }
+                Product.outer(
+                    dy, x.value,
+                    (0..<weight.groups).map { group in
+                        .init(
+                            rows: offsets[group]..<offsets[group + 1],
+                            out: gradient.rows(group * weight.rows..<(group + 1) * weight.rows), adds: adds)
+                    })
+            }
+            let (dx, adds) = x.gradientForAccumulation()
+            precondition(!adds, "expert inputs have one reader")
+            Tape.multiplyGroups(dy, weight.packed(computeType, transposed: false), into: dx, offsets: offsets)
+            y.releaseGradient()
+        }
+        return y
+    }
+
+    private static func multiplyGroups(
+        _ x: Tensor, _ panels: Parameter.PackedPanels, into out: Tensor, offsets: [Int]
+    ) {
+        // Blocks of rows of one group each, in order.
+        var blocks: [(group: Int, rows: Range<Int>)] = []
+        for group in 0..<offsets.count - 1 {
+            let (first, end) = (offsets[group], offsets[group + 1])
+            let parts = (end - first + Product.rowsPerTask - 1) / Product.rowsPerTask
+            for part in 0..<parts {
+                blocks.append((group, first + (end - first) * part / parts..<first + (end - first) * (part + 1) / parts))
+            }
+        }
+        let panelCount = (out.columns + 31) / 32
+        CPU.shared.parallel(blocks.count) { task in
+            let block = blocks[task]
+            var product = Product.description(
+                x, panels: panels.pointer(group: block.group), depth: x.columns, out: out, .store)
+            Product.run(&product, type: x.type, block.rows, 0..<panelCount)
+        }
+    }
+}

@@ -1,0 +1,175 @@
+import CMinkeKernels
+
+/// Matrix products of a whole tensor with packed panels, split over the threads.
+enum Product {
+    /// Rows of the left operand that one task takes: they stay in the second-level cache while all panels pass.
+    static let rowsPerTask = 112
+    /// Panels that one task takes when there are few rows.
+    static let panelsPerTask = 4
+
+    /// How the result is written.
+    enum Destination {
+        case store
+        /// out = base + product, `float32`.
+        case add(base: Tensor)
+    }
+
+    static func mode(_ out: Tensor, _ destination: Destination) -> Int32 {
+        if case .add = destination { return Int32(MinkeAddFloat32) }
+        return Int32(out.type == .bfloat16 ? MinkeStoreBFloat16 : MinkeStoreFloat32)
+    }
+
+    static func description(
+        _ x: Tensor, panels: UnsafeRawPointer, depth: Int, out: Tensor, _ destination: Destination
+    ) -> MinkeProduct {
+        var product = MinkeProduct()
+        product.rows = Int64(x.rows)
+        product.columns = Int64(out.columns)
+        product.depth = Int64(depth)
+        product.a = UnsafeRawPointer(x.pointer)
+        product.aStride = Int64(x.stride)
+        product.b = panels
+        product.out = out.pointer
+        product.outStride = Int64(out.stride)
+        if case .add(let base) = destination {
+            product.base = UnsafePointer(base.floats)
+            product.baseStride = Int64(base.stride)
+        }
+        product.mode = mode(out, destination)
+        return product
+    }
+
+    static func run(
+        _ product: inout MinkeProduct, type: ElementType, _ rows: Range<Int>, _ panels: Range<Int>
+    ) {
+        let kernels = CPU.shared.kernels
+        let function: (@convention(c) (UnsafePointer<MinkeProduct>?, Int64, Int64, Int64, Int64) -> Void)? =
+            type == .bfloat16 ? kernels.productBFloat16 : kernels.productFloat32
+        function?(
+            &product, Int64(rows.lowerBound), Int64(rows.upperBound), Int64(panels.lowerBound),
+            Int64(panels.upperBound))
+    }
+
+    /// out = x·B, for B packed as `panels`; `out` decides the stored type.
+    static func multiply(
+        _ x: Tensor, panels: UnsafeRawPointer, into out: Tensor, _ destination: Destination = .store
+    ) {
+        let product = description(x, panels: panels, depth: x.columns, out: out, destination)
+        let panelCount = (out.columns + 31) / 32
+        let rowTasks = (x.rows + rowsPerTask - 1) / rowsPerTask
+        // Few rows: the panels are split as well.
+        let panelsEach = rowTasks >= CPU.shared.threadCount * 2 ? panelCount : min(panelCount, panelsPerTask)
+        let panelTasks = (panelCount + panelsEach - 1) / panelsEach
+        CPU.shared.parallel(rowTasks * panelTasks) { task in
+            var product = product
+            let (rowTask, panelTask) = task.quotientAndRemainder(dividingBy: panelTasks)
+            run(
+                &product, type: x.type, rowTask * rowsPerTask..<min(x.rows, (rowTask + 1) * rowsPerTask),
+                panelTask * panelsEach..<min(panelCount, (panelTask + 1) * panelsEach))
+        }
+    }
+
+    /// One of several outer products sum(yᵀ·x) over ranges of rows, each into its own rows of `out`.
+    struct Outer {
+        let rows: Range<Int>
+        /// `[y.columns, x.columns]`, `float32`.
+        let out: Tensor
+        let adds: Bool
+    }
+
+    /// Strips of the left operand that one task takes.
+    static let stripsPerTask = 5
+
+    /// out (+)= yᵀ·x over each range of rows: the gradient of a weight. Both operands are packed first.
+    static func outer(_ y: Tensor, _ x: Tensor, _ products: [Outer]) {
+        precondition(y.type == x.type && y.rows == x.rows)
+        let cpu = CPU.shared
+        let products = products.filter { !$0.rows.isEmpty }
+        guard let largest = products.map(\.rows.count).max() else { return }
+        let type = y.type
+        // Ranges are packed one after the other; offsets are in bytes.
+        var stripOffsets: [Int] = [0]
+        var panelOffsets: [Int] = [0]
+        for product in products {
+            let k = Int64(product.rows.count)
+            stripOffsets.append(
+                stripOffsets[stripOffsets.count - 1]
+                    + (Int(minkeStripBytes(k, Int64(y.columns), type.code)) + 63) / 64 * 64)
+            panelOffsets.append(
+                panelOffsets[panelOffsets.count - 1] + Int(minkePanelBytes(k, Int64(x.columns), type.code)))
+        }
+        let strips = Storage(bytes: stripOffsets[products.count])
+        let panels = Storage(bytes: panelOffsets[products.count])
+        let stripCount = Int(minkeStripCount(Int64(y.columns)))
+        let panelCount = (x.columns + 31) / 32
+        // Packing tasks take a few strips or panels of one range, so that the threads share the work evenly.
+        let packEach = largest > 1024 ? 2 : 8
+        let stripTasks = (stripCount + packEach - 1) / packEach
+        let panelTasks = (panelCount + packEach - 1) / packEach
+        cpu.parallel(products.count * (stripTasks + panelTasks)) { task in
+            let (index, part) = task.quotientAndRemainder(dividingBy: stripTasks + panelTasks)
+            let rows = products[index].rows
+            if part < stripTasks {
+                cpu.kernels.packStrips(
+                    y.pointer(row: rows.lowerBound), type.code, Int64(y.stride), nil, Int64(y.columns),
+                    Int64(rows.count), strips.pointer + stripOffsets[index], type.code, Int64(part * packEach),
+                    Int64(min(stripCount, (part + 1) * packEach)))
+            } else {
+                let panel = (part - stripTasks) * packEach
+                cpu.kernels.packDirect(
+                    x.pointer(row: rows.lowerBound), type.code, Int64(x.stride), nil, Int64(x.columns),
+                    Int64(rows.count), panels.pointer + panelOffsets[index], type.code, Int64(panel),
+                    Int64(min(panelCount, panel + packEach)))
+            }
+        }
+        let each = (stripCount + stripsPerTask - 1) / stripsPerTask
+        cpu.parallel(products.count * each) { task in
+            let (index, part) = task.quotientAndRemainder(dividingBy: each)
+            let outer = products[index]
+            var product = MinkeProduct()
+            product.rows = Int64(y.columns)
+            product.columns = Int64(x.columns)
+            product.depth = Int64(outer.rows.count)
+            product.a = UnsafeRawPointer(strips.pointer + stripOffsets[index])
+            product.aIsPacked = 1
+            product.b = UnsafeRawPointer(panels.pointer + panelOffsets[index])
+            product.out = outer.out.pointer
+            product.outStride = Int64(outer.out.stride)
+            product.base = UnsafePointer(outer.out.floats)
+            product.baseStride = Int64(outer.out.stride)
+            product.mode = Int32(outer.adds ? MinkeAddFloat32 : MinkeStoreFloat32)
+            run(
+                &product, type: type, part * stripsPerTask..<min(stripCount, (part + 1) * stripsPerTask),
+                0..<panelCount)
+        }
+    }
+}
+
+extension Tensor {
+    /// The same elements in another type; the tensor itself when it has that type already.
+    func converted(to type: ElementType) -> Tensor {
+        if self.type == type { return self }
+        let result = Tensor(uninitialized: rows, columns, type: type)
+        CPU.shared.parallel(rows, chunk: Tensor.rowsPerTask) { range in
+            for row in range {
+                CPU.shared.kernels.convert(
+                    pointer(row: row), self.type.code, result.pointer(row: row), type.code, Int64(columns))
+            }
+        }
+        return result
+    }
+
+    /// Adds `other` to a `float32` tensor of the same shape.
+    func add(_ other: Tensor) {
+        CPU.shared.parallel(rows, chunk: Tensor.rowsPerTask) { range in
+            for row in range {
+                CPU.shared.kernels.accumulate(
+                    other.pointer(row: row), other.type.code,
+                    pointer(row: row).assumingMemoryBound(to: Float.self), Int64(columns))
+            }
+        }
+    }
+
+    /// Rows that one task of a row-wise operation takes. Fixed, so that sums over rows do not depend on the threads.
+    static let rowsPerTask = 64
+}

@@ -1,0 +1,102 @@
+import CMinkeKernels
+
+/// A weight: one matrix `[rows, columns]`, or `groups` of them stacked (the same projection of every expert).
+///
+/// The value is kept in `float32`; products read packed copies in the compute type, made once after each change and
+/// kept for as long as the value stays. A layer computes `y = x·Wᵀ`.
+public final class Parameter {
+    /// The name in a checkpoint of the whole parameter, for messages; pieces have their own names.
+    public let name: String
+    /// Master copy, `float32`, `[groups × rows, columns]`.
+    public let value: Tensor
+    public let groups: Int
+    /// Rows of one of the stacked matrices.
+    public var rows: Int { value.rows / groups }
+    public var columns: Int { value.columns }
+    /// Whether a tape computes gradients for it.
+    public var isTrainable = true
+    /// The sum of the gradients since the last `clearGradient()`, `float32`; `nil` when nothing reached it.
+    public private(set) var gradient: Tensor?
+
+    private var gradientStorage: Tensor?
+    private var panels: [PanelKey: PackedPanels] = [:]
+    private var version = 0
+
+    public init(_ name: String, _ value: Tensor, groups: Int = 1) {
+        precondition(value.type == .float32 && value.rows % groups == 0)
+        self.name = name
+        self.value = value
+        self.groups = groups
+    }
+
+    public var count: Int { value.count }
+
+    /// Tells that `value` was changed in place, so that packed copies are made anew.
+    public func didChange() { version += 1 }
+
+    /// Forgets the gradient but keeps its memory for the next one.
+    public func clearGradient() { gradient = nil }
+
+    /// The gradient's memory, and whether it holds a sum already (else its content is undefined and must be stored to).
+    func gradientForAccumulation() -> (Tensor, holdsSum: Bool) {
+        if let gradient { return (gradient, true) }
+        let memory = gradientStorage ?? Tensor(uninitialized: value.rows, value.columns)
+        gradientStorage = memory
+        gradient = memory
+        return (memory, false)
+    }
+
+    /// Sets the gradient to `zero` where nothing has reached it, and returns it.
+    func gradientOrZero() -> Tensor {
+        let (tensor, holdsSum) = gradientForAccumulation()
+        if !holdsSum { tensor.clear() }
+        return tensor
+    }
+
+    private struct PanelKey: Hashable {
+        let type: ElementType
+        let isTransposed: Bool
+    }
+
+    final class PackedPanels {
+        let storage: Storage
+        let bytesPerGroup: Int
+        fileprivate var version = -1
+
+        init(bytesPerGroup: Int, groups: Int) {
+            self.bytesPerGroup = bytesPerGroup
+            storage = Storage(bytes: bytesPerGroup * groups)
+        }
+
+        func pointer(group: Int) -> UnsafeMutableRawPointer { storage.pointer + group * bytesPerGroup }
+    }
+
+    /// Panels of Wᵀ (`transposed`, for y = x·Wᵀ) or of W (for dx = dy·W) of every group.
+    func packed(_ type: ElementType, transposed: Bool) -> PackedPanels {
+        let key = PanelKey(type: type, isTransposed: transposed)
+        let depth = transposed ? columns : rows
+        let width = transposed ? rows : columns
+        let bytes = Int(minkePanelBytes(Int64(depth), Int64(width), type.code))
+        let packed = panels[key] ?? PackedPanels(bytesPerGroup: bytes, groups: groups)
+        panels[key] = packed
+        if packed.version == version { return packed }
+        let cpu = CPU.shared
+        let panelCount = (width + 31) / 32
+        cpu.parallel(groups * panelCount) { task in
+            let (group, panel) = task.quotientAndRemainder(dividingBy: panelCount)
+            let matrix = value.pointer(row: group * rows)
+            let to = packed.pointer(group: group)
+            if transposed {
+                cpu.kernels.packTransposed(
+                    matrix, 0, Int64(columns), Int64(width), Int64(depth), to, type.code, Int64(panel),
+                    Int64(panel + 1))
+            } else {
+                cpu.kernels.packDirect(
+                    matrix, 0, Int64(columns), nil, Int64(width), Int64(depth), to, type.code, Int64(panel),
+                    Int64(panel + 1))
+            }
+        }
+        packed.version = version
+        return packed
+    }
+}
