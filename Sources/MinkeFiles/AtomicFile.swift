@@ -183,7 +183,7 @@ extension AtomicFile {
             do {
                 descriptor = try openDescriptor(name, O_WRONLY | O_CREAT | O_EXCL, mode: 0o666, action: "create")
             } catch {
-                if errno == EEXIST { continue }
+                if status(of: name, followingLinks: false) != nil { continue }  // Another writer was quicker.
                 throw error
             }
             var information = stat()
