@@ -16,11 +16,13 @@ extension JSON {
         case .number(let value): output += value.isFinite ? "\(value)" : "null"
         case .string(let value): JSON.write(value, to: &output)
         case .array(let elements):
-            JSON.writeList(elements, open: "[", close: "]", to: &output, indentation: indentation) { element, inner, output in
+            JSON.writeList(elements, open: "[", close: "]", to: &output, indentation: indentation) {
+                element, inner, output in
                 element.write(to: &output, indentation: inner)
             }
         case .object(let object):
-            JSON.writeList(Array(object), open: "{", close: "}", to: &output, indentation: indentation) { pair, inner, output in
+            JSON.writeList(Array(object), open: "{", close: "}", to: &output, indentation: indentation) {
+                pair, inner, output in
                 JSON.write(pair.key, to: &output)
                 output += indentation == nil ? ":" : ": "
                 pair.value.write(to: &output, indentation: inner)

@@ -16,7 +16,7 @@ public enum JSON: Equatable, Sendable {
     /// Key-value pairs in the order of the text, with lookup by key.
     public struct Object: Equatable, Sendable, Sequence, ExpressibleByDictionaryLiteral {
         public private(set) var keys: [String] = []
-        private var values: [String: JSON] = [:]
+        private var values: [ExactKey: JSON] = [:]
 
         public init() {}
 
@@ -27,12 +27,13 @@ public enum JSON: Equatable, Sendable {
         public var count: Int { keys.count }
 
         public subscript(key: String) -> JSON? {
-            get { values[key] }
+            get { values[ExactKey(text: key)] }
             set {
+                let exact = ExactKey(text: key)
                 if let newValue {
-                    if values.updateValue(newValue, forKey: key) == nil { keys.append(key) }
-                } else if values.removeValue(forKey: key) != nil {
-                    keys.removeAll { $0 == key }
+                    if values.updateValue(newValue, forKey: exact) == nil { keys.append(key) }
+                } else if values.removeValue(forKey: exact) != nil {
+                    keys.removeAll { ExactKey(text: $0) == exact }
                 }
             }
         }
@@ -40,10 +41,27 @@ public enum JSON: Equatable, Sendable {
         public func makeIterator() -> AnyIterator<(key: String, value: JSON)> {
             var index = 0
             return AnyIterator {
-                guard index < keys.count, let value = values[keys[index]] else { return nil }
+                guard index < keys.count, let value = values[ExactKey(text: keys[index])] else { return nil }
                 defer { index += 1 }
                 return (keys[index], value)
             }
+        }
+    }
+}
+
+extension JSON.Object {
+    /// A key compared code unit by code unit.
+    ///
+    /// `String` holds two spellings of `é` (one scalar, or `e` and an accent) to be equal; JSON keys and the
+    /// vocabularies kept in them do not.
+    private struct ExactKey: Hashable, Sendable {
+        let text: String
+
+        static func == (left: ExactKey, right: ExactKey) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+
+        func hash(into hasher: inout Hasher) {
+            var text = text
+            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
         }
     }
 }
