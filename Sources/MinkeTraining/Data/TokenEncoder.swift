@@ -1,0 +1,28 @@
+/// What preparing a corpus needs to know of a tokenizer.
+///
+/// Long documents are encoded in pieces, on several threads. Pieces are cut before the first character of a line, or
+/// before a space between two ASCII letters (see ``TextPieces``), where the pre-tokenizers of byte-level BPE always
+/// start a new word; an `encode` whose tokens would cross such a place gives other tokens there.
+public struct TokenEncoder: Sendable {
+    /// Every token is in 0 ..< `vocabularySize`.
+    public let vocabularySize: Int
+    /// A text that changes whenever the tokens of some text do, such as a hash of the vocabulary and the merges.
+    public let fingerprint: String
+    /// The token put between two documents, or `nil` to join them without one.
+    public let endOfDocument: Int32?
+    /// For every token the number of text bytes that it stands for; 0 for special tokens.
+    public let tokenByteLengths: [Int]
+    /// The tokens of a piece of text, without any added at its ends. Called from several threads at once.
+    public let encode: @Sendable (UnsafeRawBufferPointer) -> [Int32]
+
+    public init(
+        vocabularySize: Int, fingerprint: String, endOfDocument: Int32?, tokenByteLengths: [Int],
+        encode: @escaping @Sendable (UnsafeRawBufferPointer) -> [Int32]
+    ) {
+        self.vocabularySize = vocabularySize
+        self.fingerprint = fingerprint
+        self.endOfDocument = endOfDocument
+        self.tokenByteLengths = tokenByteLengths
+        self.encode = encode
+    }
+}
