@@ -64,6 +64,9 @@ public struct Corpus: Sendable {
     ///
     /// - Throws: ``InputError`` when an argument names nothing, a named file is not text, or no file is left.
     public init(_ arguments: [String], options: Options = Options()) throws {
+        if let maximum = options.maximumBytes, maximum <= 0 {
+            throw InputError("at most \(maximum) bytes of text", remedy: "give a positive number of bytes")
+        }
         self.options = options
         sources = try SourceSearch(options: options).sources(of: arguments)
     }

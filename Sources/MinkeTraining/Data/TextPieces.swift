@@ -1,8 +1,9 @@
 /// A text as consecutive pieces of about a wanted size, cut where tokens do not cross.
 ///
-/// A cut is between a line feed and a printing ASCII character, or before a space that stands between two ASCII
-/// letters. The pre-tokenizers of GPT-2, its successors and DeepSeek start a new word at both, so encoding the pieces
-/// gives the tokens of the whole. Where no such place follows, the rest of the text is one piece.
+/// A cut is between a line feed and an ASCII letter or digit, or before a space that stands between two ASCII letters.
+/// The pre-tokenizers of GPT-2, its successors and DeepSeek start a new word at both, so encoding the pieces gives the
+/// tokens of the whole. (Not so before punctuation: some take `.`, a line feed and `/` as one word.) Where no such
+/// place follows, the rest of the text is one piece.
 struct TextPieces: Sequence, IteratorProtocol {
     private let text: UnsafeRawBufferPointer
     private let wantedSize: Int
@@ -28,12 +29,14 @@ struct TextPieces: Sequence, IteratorProtocol {
 
     private func isCut(_ index: Int) -> Bool {
         let before = text[index - 1]
-        switch text[index] {
-        case UInt8(ascii: " "):
+        if text[index] == UInt8(ascii: " ") {
             return isLetter(before) && index + 1 < text.count && isLetter(text[index + 1])
-        case 0x21...0x7E: return before == UInt8(ascii: "\n")
-        default: return false
         }
+        return before == UInt8(ascii: "\n") && (isLetter(text[index]) || isDigit(text[index]))
+    }
+
+    private func isDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
     }
 
     private func isLetter(_ byte: UInt8) -> Bool {

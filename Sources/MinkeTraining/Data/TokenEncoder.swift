@@ -1,7 +1,7 @@
 /// What preparing a corpus needs to know of a tokenizer.
 ///
-/// Long documents are encoded in pieces, on several threads. Pieces are cut before the first character of a line, or
-/// before a space between two ASCII letters (see ``TextPieces``), where the pre-tokenizers of byte-level BPE always
+/// Long documents are encoded in pieces, on several threads. Pieces are cut before an ASCII letter or digit at the
+/// start of a line, or before a space between two ASCII letters, where the pre-tokenizers of byte-level BPE always
 /// start a new word; an `encode` whose tokens would cross such a place gives other tokens there.
 public struct TokenEncoder: Sendable {
     /// Every token is in 0 ..< `vocabularySize`.

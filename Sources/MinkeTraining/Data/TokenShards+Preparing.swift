@@ -18,16 +18,22 @@ extension TokenShards {
         _ corpus: Corpus, validation: Validation, encoder: TokenEncoder, folder: String,
         tokensPerShard: Int = tokensPerShard, progress: @escaping (Progress) throws -> Void = { _ in }
     ) throws -> TokenShards {
+        precondition(tokensPerShard > 0, "shards of \(tokensPerShard) tokens")
         guard encoder.tokenByteLengths.count == encoder.vocabularySize else {
             throw InputError(
                 "the tokenizer has \(encoder.vocabularySize) tokens but lengths of \(encoder.tokenByteLengths.count)")
         }
+        let request = Self.request(corpus, validation: validation, encoder: encoder)
+        func prepared() -> TokenShards? {
+            guard let shards = try? TokenShards(opening: folder) else { return nil }
+            return shards.manifest.request == request ? shards : nil
+        }
+        // Without the lock first: many runs may begin at once with the same prepared corpus.
+        if let prepared = prepared() { return prepared }
         try FileSystem.createDirectory(folder)
         let lock = try FolderLock(folder)
         defer { withExtendedLifetime(lock) {} }
-
-        let request = Self.request(corpus, validation: validation, encoder: encoder)
-        if let prepared = try? TokenShards(opening: folder), prepared.manifest.request == request { return prepared }
+        if let prepared = prepared() { return prepared }
         try clear(folder)
 
         var preparation = ShardPreparation(

@@ -63,7 +63,9 @@ import Testing
         func contents(_ maximum: Int) throws -> [String] {
             try Corpus([folder.path], options: .init(maximumBytes: maximum)).contents()
         }
-        #expect(try contents(0) == [])
+        #expect(throws: InputError.self) { try contents(0) }
+        #expect(throws: InputError.self) { try contents(-1) }
+        #expect(try contents(1) == ["a.txt=a"])
         #expect(try contents(3) == ["a.txt=ab"])
         #expect(try contents(4) == ["a.txt=abé"])
         #expect(try contents(6) == ["a.txt=abé", "b.txt.gz=zi"])

@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test func tokensThatMayCrossAreKept() {
-        for text in ["\n\n  indented", "a\n\n\n", "1 2 3", "é é é", "aaaaaa", "a\né"] {
+        for text in ["\n\n  indented", "a\n\n\n", "1 2 3", "é é é", "aaaaaa", "a\né", "a.\n/b"] {
             #expect(pieces(text, size: 1) == [text])
         }
         #expect(pieces("", size: 1) == [])

@@ -177,6 +177,14 @@ import Testing
         withExtendedLifetime(lock) {}
     }
 
+    @Test func preparedTokensAreSharedByRunsAtOnce() throws {
+        try folder.write("0123456789", to: "a.txt")
+        _ = try prepare(["a.txt"])
+        let lock = try FolderLock(shards)
+        #expect(try prepare(["a.txt"]).wasPrepared)
+        withExtendedLifetime(lock) {}
+    }
+
     @Test func aTokenizerThatContradictsItselfIsRefused() throws {
         try folder.write("0123456789", to: "a.txt")
         let outside = TokenEncoder(
