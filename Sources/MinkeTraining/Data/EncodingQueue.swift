@@ -1,5 +1,13 @@
 import Dispatch
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// Turns text into tokens on all cores, keeping the order of the text.
 ///
 /// Text is gathered until there is enough for every core, so many short documents go as fast as one long one, and
@@ -20,12 +28,14 @@ struct EncodingQueue {
 
     private static let fullSize = 4 << 20
 
-    private let encoder: TokenEncoder
+    /// One encoder a core. Which one encodes a piece makes no difference to its tokens.
+    private let encoders: [CorpusEncoder.Encode]
     private var text: [UInt8] = []
     private var pieces: [(split: TokenShards.Split, content: Content)] = []
 
-    init(encoder: TokenEncoder) {
-        self.encoder = encoder
+    init(encoder: CorpusEncoder) {
+        let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        encoders = (0..<cores).map { _ in encoder.makeEncode() }
     }
 
     /// Whether it is time to call ``drain()``.
@@ -44,17 +54,19 @@ struct EncodingQueue {
 
     /// Empties the queue and encodes what it held.
     mutating func drain() -> [Encoded] {
-        let (pieces, encoder) = (pieces, encoder)
+        let pieces = pieces
         var tokens = [[Int32]](repeating: [], count: pieces.count)
         text.withUnsafeBytes { text in
             tokens.withUnsafeMutableBufferPointer { tokens in
-                // Every iteration writes an element of its own.
-                nonisolated(unsafe) let tokens = tokens
-                nonisolated(unsafe) let text = text
-                DispatchQueue.concurrentPerform(iterations: pieces.count) { index in
-                    switch pieces[index].content {
-                    case .text(let range): tokens[index] = encoder.encode(UnsafeRawBufferPointer(rebasing: text[range]))
-                    case .token(let token): tokens[index] = [token]
+                // Every iteration has an encoder of its own and writes elements of its own.
+                nonisolated(unsafe) let (text, tokens, encoders) = (text, tokens, encoders)
+                DispatchQueue.concurrentPerform(iterations: encoders.count) { core in
+                    for index in stride(from: core, to: pieces.count, by: encoders.count) {
+                        switch pieces[index].content {
+                        case .text(let range):
+                            tokens[index] = encoders[core](UnsafeRawBufferPointer(rebasing: text[range]))
+                        case .token(let token): tokens[index] = [token]
+                        }
                     }
                 }
             }

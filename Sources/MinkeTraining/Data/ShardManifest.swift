@@ -28,7 +28,7 @@ public struct ShardManifest: Equatable, Sendable {
     static let format = "minke-token-shards"
     static let version = 1
 
-    /// See ``TokenEncoder/fingerprint``.
+    /// See ``CorpusEncoder/fingerprint``.
     public let tokenizerFingerprint: String
     public let vocabularySize: Int
     /// The rule that divided the text, and its fraction.

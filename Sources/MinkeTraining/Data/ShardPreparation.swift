@@ -4,7 +4,7 @@ import MinkeFiles
 struct ShardPreparation {
     private static let pieceSize = 256 << 10
 
-    private let encoder: TokenEncoder
+    private let encoder: CorpusEncoder
     private let reportProgress: (TokenShards.Progress) throws -> Void
     private var queue: EncodingQueue
     private var train: ShardWriter
@@ -12,7 +12,7 @@ struct ShardPreparation {
     private var progress = TokenShards.Progress()
 
     init(
-        encoder: TokenEncoder, folder: String, tokensPerShard: Int,
+        encoder: CorpusEncoder, folder: String, tokensPerShard: Int,
         progress: @escaping (TokenShards.Progress) throws -> Void
     ) {
         self.encoder = encoder

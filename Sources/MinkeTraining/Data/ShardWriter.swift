@@ -4,7 +4,7 @@ import MinkeFiles
 struct ShardWriter {
     private let split: TokenShards.Split
     private let folder: String
-    private let encoder: TokenEncoder
+    private let encoder: CorpusEncoder
     private let tokensPerShard: Int
     private let width: Int
     private var content = ShardManifest.Split()
@@ -14,7 +14,7 @@ struct ShardWriter {
     private var fileTokens = 0
     private var buffer: [UInt8] = []
 
-    init(split: TokenShards.Split, folder: String, encoder: TokenEncoder, tokensPerShard: Int) {
+    init(split: TokenShards.Split, folder: String, encoder: CorpusEncoder, tokensPerShard: Int) {
         self.split = split
         self.folder = folder
         self.encoder = encoder

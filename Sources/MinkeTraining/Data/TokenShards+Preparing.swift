@@ -7,7 +7,7 @@ extension TokenShards {
     /// Encodes a corpus into a folder, unless the folder already holds just that.
     ///
     /// What was prepared before serves again when tokenizer, options and split are the same and no source has changed
-    /// its size or modification time. Documents are separated by ``TokenEncoder/endOfDocument`` if there is one.
+    /// its size or modification time. Documents are separated by ``CorpusEncoder/endOfDocument`` if there is one.
     ///
     /// - Parameters:
     ///   - folder: made if absent. Files in it that are not Minke's are left alone.
@@ -15,7 +15,7 @@ extension TokenShards {
     /// - Throws: ``InputError`` for text that cannot be read, a split without text, a tokenizer that contradicts
     ///   itself, a folder in use, or a full disk. The folder is then incomplete, never wrong.
     public static func prepare(
-        _ corpus: Corpus, validation: Validation, encoder: TokenEncoder, folder: String,
+        _ corpus: Corpus, validation: Validation, encoder: CorpusEncoder, folder: String,
         tokensPerShard: Int = tokensPerShard, progress: @escaping (Progress) throws -> Void = { _ in }
     ) throws -> TokenShards {
         precondition(tokensPerShard > 0, "shards of \(tokensPerShard) tokens")
@@ -73,7 +73,7 @@ extension TokenShards {
         }
     }
 
-    private static func request(_ corpus: Corpus, validation: Validation, encoder: TokenEncoder) -> JSON {
+    private static func request(_ corpus: Corpus, validation: Validation, encoder: CorpusEncoder) -> JSON {
         var request: JSON.Object = [
             "tokenizer_fingerprint": .string(encoder.fingerprint),
             "vocabulary_size": .integer(encoder.vocabularySize),

@@ -84,7 +84,7 @@ public struct TokenStream: Sendable {
 
     /// The number of text bytes that some tokens stand for.
     ///
-    /// - Parameter tokenByteLengths: the table of the tokenizer (``TokenEncoder/tokenByteLengths``).
+    /// - Parameter tokenByteLengths: the table of the tokenizer (``CorpusEncoder/tokenByteLengths``).
     public func byteCount(ofTokens range: Range<Int>, tokenByteLengths: [Int]) throws -> Int {
         guard tokenByteLengths.count >= vocabularySize else {
             throw InputError("byte lengths of \(tokenByteLengths.count) tokens for a vocabulary of \(vocabularySize)")

@@ -21,7 +21,7 @@ public struct ValidationWindows: Sendable {
     public let byteCount: Int
 
     /// - Parameters:
-    ///   - tokenByteLengths: the table of the tokenizer (``TokenEncoder/tokenByteLengths``).
+    ///   - tokenByteLengths: the table of the tokenizer (``CorpusEncoder/tokenByteLengths``).
     ///   - tokenBudget: the most targets to evaluate, at least one window; `nil` for all.
     /// - Throws: ``InputError`` when the text is shorter than one window, or holds a damaged token.
     public init(

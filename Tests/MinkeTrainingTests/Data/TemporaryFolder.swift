@@ -34,11 +34,12 @@ final class TemporaryFolder {
     func write(_ text: String, to name: String) throws -> String { try write(Array(text.utf8), to: name) }
 }
 
-extension TokenEncoder {
+extension CorpusEncoder {
     /// Every byte is a token; token 256 separates documents.
-    static func bytes(vocabularySize: Int = 257, separator: Int32? = 256, fingerprint: String = "bytes") -> TokenEncoder
+    static func bytes(vocabularySize: Int = 257, separator: Int32? = 256, fingerprint: String = "bytes")
+        -> CorpusEncoder
     {
-        TokenEncoder(
+        CorpusEncoder(
             vocabularySize: vocabularySize, fingerprint: fingerprint, endOfDocument: separator,
             tokenByteLengths: (0..<vocabularySize).map { $0 < 256 ? 1 : 0 }
         ) { text in text.map { Int32($0) } }

@@ -13,7 +13,7 @@ import Testing
     }
 
     private func prepare(
-        _ names: [String], validation: TokenShards.Validation = .fraction(0.1), encoder: TokenEncoder = .bytes(),
+        _ names: [String], validation: TokenShards.Validation = .fraction(0.1), encoder: CorpusEncoder = .bytes(),
         tokensPerShard: Int = TokenShards.tokensPerShard
     ) throws -> (shards: TokenShards, wasPrepared: Bool) {
         var wasPrepared = true
@@ -44,7 +44,7 @@ import Testing
         #expect(prepared.manifest.train.documents == 3)
         #expect(prepared.manifest.train.bytes == 11)
         let range = try prepared.train.byteCount(
-            ofTokens: 1..<9, tokenByteLengths: TokenEncoder.bytes().tokenByteLengths)
+            ofTokens: 1..<9, tokenByteLengths: CorpusEncoder.bytes().tokenByteLengths)
         #expect(range == 6)
         let (joined, _) = try prepare(["a.jsonl"], validation: .fraction(0), encoder: .bytes(separator: nil))
         #expect(try joined.train.tokens() == bytes("onetwothree"))
@@ -79,13 +79,38 @@ import Testing
         let line = "line of some text with several words\n"
         let text = String(repeating: line, count: 20_000)
         try folder.write(text, to: "a.txt")
-        let encoder = TokenEncoder(
+        let encoder = CorpusEncoder(
             vocabularySize: 256, fingerprint: "length", endOfDocument: nil,
             tokenByteLengths: (0..<256).map { $0 == 1 ? line.utf8.count : 0 }
         ) { piece in [Int32](repeating: 1, count: piece.count / line.utf8.count) }
         let (prepared, _) = try prepare(["a.txt"], validation: .fraction(0), encoder: encoder)
         #expect(prepared.manifest.train.bytes == text.utf8.count)
         #expect(prepared.manifest.train.tokens > 19_000)
+    }
+
+    /// Encoders that remember what they have met must not be shared between threads.
+    @Test func everyThreadHasAnEncoderOfItsOwn() throws {
+        final class Memory {
+            var isInUse = false
+            var words: Set<Int> = []
+        }
+        try folder.write((0..<200).map { "{\"text\":\"document \($0)\"}\n" }.joined(), to: "a.jsonl")
+        let plain = CorpusEncoder.bytes()
+        let remembering = CorpusEncoder(
+            vocabularySize: 257, fingerprint: "remembering", endOfDocument: 256,
+            tokenByteLengths: plain.tokenByteLengths,
+            makeEncode: {
+                let memory = Memory()
+                return { text in
+                    #expect(!memory.isInUse)
+                    memory.isInUse = true
+                    defer { memory.isInUse = false }
+                    memory.words.insert(text.count)
+                    return text.map { Int32($0) }
+                }
+            })
+        let expected = try prepare(["a.jsonl"], encoder: plain).shards.train.tokens()
+        #expect(try prepare(["a.jsonl"], encoder: remembering).shards.train.tokens() == expected)
     }
 
     @Test func preparedTokensServeAgain() throws {
@@ -187,11 +212,11 @@ import Testing
 
     @Test func aTokenizerThatContradictsItselfIsRefused() throws {
         try folder.write("0123456789", to: "a.txt")
-        let outside = TokenEncoder(
+        let outside = CorpusEncoder(
             vocabularySize: 4, fingerprint: "outside", endOfDocument: nil, tokenByteLengths: [1, 1, 1, 1]
         ) { $0.map { Int32($0) } }
         #expect(throws: InputError.self) { try prepare(["a.txt"], encoder: outside) }
-        let short = TokenEncoder(vocabularySize: 4, fingerprint: "short", endOfDocument: nil, tokenByteLengths: []) {
+        let short = CorpusEncoder(vocabularySize: 4, fingerprint: "short", endOfDocument: nil, tokenByteLengths: []) {
             _ in []
         }
         #expect(throws: InputError.self) { try prepare(["a.txt"], encoder: short) }

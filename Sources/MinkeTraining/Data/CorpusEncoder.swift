@@ -2,8 +2,11 @@
 ///
 /// Long documents are encoded in pieces, on several threads. Pieces are cut before an ASCII letter or digit at the
 /// start of a line, or before a space between two ASCII letters, where the pre-tokenizers of byte-level BPE always
-/// start a new word; an `encode` whose tokens would cross such a place gives other tokens there.
-public struct TokenEncoder: Sendable {
+/// start a new word; an encoder whose tokens would cross such a place gives other tokens there.
+public struct CorpusEncoder: Sendable {
+    /// Gives the tokens of a piece of text, without any added at its ends.
+    public typealias Encode = (UnsafeRawBufferPointer) -> [Int32]
+
     /// Every token is in 0 ..< `vocabularySize`.
     public let vocabularySize: Int
     /// A text that changes whenever the tokens of some text do, such as a hash of the vocabulary and the merges.
@@ -12,17 +15,27 @@ public struct TokenEncoder: Sendable {
     public let endOfDocument: Int32?
     /// For every token the number of text bytes that it stands for; 0 for special tokens.
     public let tokenByteLengths: [Int]
-    /// The tokens of a piece of text, without any added at its ends. Called from several threads at once.
-    public let encode: @Sendable (UnsafeRawBufferPointer) -> [Int32]
+    /// Makes an encoder for one thread, which may remember words it has met as long as its tokens stay the same.
+    public let makeEncode: @Sendable () -> Encode
 
     public init(
         vocabularySize: Int, fingerprint: String, endOfDocument: Int32?, tokenByteLengths: [Int],
-        encode: @escaping @Sendable (UnsafeRawBufferPointer) -> [Int32]
+        makeEncode: @escaping @Sendable () -> Encode
     ) {
         self.vocabularySize = vocabularySize
         self.fingerprint = fingerprint
         self.endOfDocument = endOfDocument
         self.tokenByteLengths = tokenByteLengths
-        self.encode = encode
+        self.makeEncode = makeEncode
+    }
+
+    /// An encoder without memory, which all threads share.
+    public init(
+        vocabularySize: Int, fingerprint: String, endOfDocument: Int32?, tokenByteLengths: [Int],
+        encode: @escaping @Sendable (UnsafeRawBufferPointer) -> [Int32]
+    ) {
+        self.init(
+            vocabularySize: vocabularySize, fingerprint: fingerprint, endOfDocument: endOfDocument,
+            tokenByteLengths: tokenByteLengths, makeEncode: { encode })
     }
 }
