@@ -1,7 +1,7 @@
 /// What preparing a corpus needs to know of a tokenizer.
 ///
-/// Long documents are encoded in pieces, on several threads. Pieces are cut before an ASCII letter or digit at the
-/// start of a line, or before a space between two ASCII letters, where the pre-tokenizers of byte-level BPE always
+/// Long documents are encoded in pieces, on several threads. Pieces are cut before a space between two letters, or
+/// before a letter or digit at the start of a line that follows another, where the pre-tokenizers of byte-level BPE
 /// start a new word; an encoder whose tokens would cross such a place gives other tokens there.
 public struct CorpusEncoder: Sendable {
     /// Gives the tokens of a piece of text, without any added at its ends.

@@ -1,9 +1,9 @@
 /// A text as consecutive pieces of about a wanted size, cut where tokens do not cross.
 ///
-/// A cut is between a line feed and an ASCII letter or digit, or before a space that stands between two ASCII letters.
-/// The pre-tokenizers of GPT-2, its successors and DeepSeek start a new word at both, so encoding the pieces gives the
-/// tokens of the whole. (Not so before punctuation: some take `.`, a line feed and `/` as one word.) Where no such
-/// place follows, the rest of the text is one piece.
+/// A cut is before a space that stands between two letters, or between a single line feed and a letter or digit. The
+/// pre-tokenizers of GPT-2, its successors and DeepSeek start a new word at both, so encoding the pieces gives the
+/// tokens of the whole. (Not so after more white space, which GPT-2 divides by what follows, nor before punctuation:
+/// some take `.`, a line feed and `/` as one word.) Where no such place follows, the rest of the text is one piece.
 struct TextPieces: Sequence, IteratorProtocol {
     private let text: UnsafeRawBufferPointer
     private let wantedSize: Int
@@ -28,19 +28,27 @@ struct TextPieces: Sequence, IteratorProtocol {
     }
 
     private func isCut(_ index: Int) -> Bool {
-        let before = text[index - 1]
         if text[index] == UInt8(ascii: " ") {
-            return isLetter(before) && index + 1 < text.count && isLetter(text[index + 1])
+            return isLetter(scalar(before: index)) && isLetter(scalar(at: index + 1))
         }
-        return before == UInt8(ascii: "\n") && (isLetter(text[index]) || isDigit(text[index]))
+        guard text[index - 1] == UInt8(ascii: "\n"), let next = scalar(at: index) else { return false }
+        let lineEnds = scalar(before: index - 1).map { !$0.properties.isWhitespace } ?? true
+        return lineEnds && (isLetter(next) || next.properties.generalCategory == .decimalNumber)
     }
 
-    private func isDigit(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    private func isLetter(_ scalar: Unicode.Scalar?) -> Bool {
+        switch scalar?.properties.generalCategory {
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: true
+        default: false
+        }
     }
 
-    private func isLetter(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    private func scalar(at index: Int) -> Unicode.Scalar? {
+        String(decoding: text[index..<Swift.min(index + 4, text.count)], as: UTF8.self).unicodeScalars.first
+    }
+
+    private func scalar(before index: Int) -> Unicode.Scalar? {
+        String(decoding: text[Swift.max(0, index - 4)..<index], as: UTF8.self).unicodeScalars.last
     }
 }
 
