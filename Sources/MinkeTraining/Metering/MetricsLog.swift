@@ -89,7 +89,7 @@ public final class MetricsLog: Sendable {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw failure("cannot read the metrics", path) }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw InputError("not a file", at: path) }
+        guard status.st_mode & mode_t(S_IFMT) == mode_t(S_IFREG) else { throw InputError("not a file", at: path) }
         guard let bytes = SystemFile.bytes(from: descriptor, limit: Int(status.st_size)) else {
             throw failure("cannot read the metrics", path)
         }

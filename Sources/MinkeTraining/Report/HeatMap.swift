@@ -60,7 +60,7 @@ struct HeatMap {
     static func legend() -> Markup {
         let swatches = (0...bounds.count).map { index -> Markup in "<i class=\"heat\(index)\"></i>" }
         return """
-            <p class="scale"><span>¼× the mean or less</span><span class="swatches">\(swatches)</span>\
+            <p class="scale"><span>¼× or less</span><span class="swatches">\(swatches)</span>\
             <span>4× or more</span></p>
             """
     }

@@ -62,7 +62,7 @@ struct PlotAxis {
             high += high == 0 ? 1 : high.magnitude * 0.1
             low -= scale == .linear ? (high - low) : low * 0.1
         }
-        let step = Self.niceStep((high - low) / divisor / 5) * divisor
+        let step = Self.niceStep((high - low) / divisor / (isRounded ? 5 : 7)) * divisor
         if scale == .linear, isRounded {
             low = (low / step + 1e-9).rounded(.down) * step
             high = (high / step - 1e-9).rounded(.up) * step

@@ -30,7 +30,7 @@ enum ReportStyle {
         dd{margin:0}
         .value{font-size:1.55rem;font-weight:600;letter-spacing:-.01em;font-variant-numeric:tabular-nums;line-height:1.35}
         .note{display:block;color:var(--muted);font-size:.8rem;font-weight:400}
-        .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:16px}
+        .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,460px),1fr));gap:16px}
         .heats{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,260px),1fr));gap:16px;margin:0 0 16px}
         figure{margin:0;padding:16px;min-width:0}
         figcaption{font-weight:600;font-size:.95rem}
@@ -47,7 +47,7 @@ enum ReportStyle {
         .colour0{--line:var(--c0)}.colour1{--line:var(--c1)}.colour2{--line:var(--c2)}
         .colour3{--line:var(--c3)}.colour4{--line:var(--c4)}.colour5{--line:var(--c5)}
         .line{fill:none;stroke:var(--line);stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
-        .faint .line{stroke-width:1.2;stroke-opacity:.45}
+        .faint .line{stroke-width:1.2;stroke-opacity:.45}.legend .faint .line{stroke-width:1.8;stroke-opacity:.6}
         .dashed .line{stroke-dasharray:6 4}
         .dot{fill:var(--card);stroke:var(--line);stroke-width:1.8}
         .heat path,.heat rect{shape-rendering:crispEdges}
@@ -78,7 +78,7 @@ enum ReportStyle {
         summary{cursor:pointer;color:var(--muted);font-size:.9rem}
         @media (max-width:620px){main{padding:28px 16px 40px}h1{font-size:1.5rem}section{margin-top:36px}
         figure{padding:14px 12px}.plot svg text{font-size:18px}.figures{grid-template-columns:1fr 1fr}
-        .value{font-size:1.3rem}th,td{padding:8px 10px}table{font-size:.85rem}}
+        .value{font-size:1.3rem}th,td{padding:8px 8px}table{font-size:.82rem}}
         @media print{main{max-width:none;padding:0}figure,tr{break-inside:avoid}}
 
         """

@@ -28,25 +28,22 @@ extension RunReport {
         return "<header><h1>\(title)</h1>\n\(subtitle)</header>\n\(list)"
     }
 
-    /// What the ends of the runs say, for a report that was given no figures.
+    /// What was saved, or else what the ends of the runs say, for a report that was given no figures.
     private var measuredFigures: [Figure] {
-        runs.flatMap { run -> [Figure] in
-            let note = runs.count > 1 ? run.name : ""
-            var figures: [Figure] = []
-            if let loss = run.last(\.validationLoss) {
-                figures.append(Figure("validation loss", HumanFormat.fixed(loss, 3), note: note))
-            } else if let loss = run.last(\.trainLoss) {
-                figures.append(Figure("training loss", HumanFormat.fixed(loss, 3), note: note))
-            }
-            if let bits = run.last(\.bitsPerByte) {
-                figures.append(Figure("bits per byte", HumanFormat.fixed(bits, 3), note: note))
-            }
-            if let point = run.points.last {
-                figures.append(Figure("tokens", HumanFormat.count(Double(point.tokens)), note: note))
-                figures.append(Figure("CPU time", HumanFormat.duration(point.cpuSeconds), note: note))
-            }
-            return figures
+        if let comparison, !comparison.rows.isEmpty {
+            return comparison.rows.map { Figure("\($0.metric) saved", $0.saved, note: "\($0.dense) → \($0.sparse)") }
         }
+        func figures(_ label: String, _ value: (RunCurve) -> String?) -> [Figure] {
+            runs.compactMap { run in value(run).map { Figure(label, $0, note: runs.count > 1 ? run.name : "") } }
+        }
+        return figures("validation loss") { $0.last(\.validationLoss).map { HumanFormat.fixed($0, 3) } }
+            + figures("training loss") { run in
+                // Validation says more, where there is one.
+                run.last(\.validationLoss) == nil ? run.last(\.trainLoss).map { HumanFormat.fixed($0, 3) } : nil
+            }
+            + figures("bits per byte") { $0.last(\.bitsPerByte).map { HumanFormat.fixed($0, 3) } }
+            + figures("tokens") { $0.points.last.map { HumanFormat.count(Double($0.tokens)) } }
+            + figures("CPU time") { $0.points.last.map { HumanFormat.duration($0.cpuSeconds) } }
     }
 
     private func section(_ title: String, _ content: Markup) -> Markup {

@@ -12,10 +12,11 @@ extension RunReport {
             plots.append(costPlot("flops", "Quality for computation", "model FLOPs", .flops) { $0.flops })
         }
         if has(\.tokensPerSecond) {
-            var plot = tokensPlot("speed", "Speed", yLabel: "tokens per second")
+            var plot = tokensPlot("speed", "Speed", yLabel: "tokens per second, and their moving mean")
+            plot.cropsStart = false
             plot.yUnit = .count
             plot.yIncludesZero = true
-            plot.series = perRun { $0.tokensPerSecond }
+            plot.series = perRun { $0.tokensPerSecond }.flatMap(withMean)
             plots.append(plot)
         }
         return plots
@@ -29,8 +30,8 @@ extension RunReport {
             if var training = series(run, index, x: { Double($0.tokens) }, y: \.trainLoss) {
                 training.name = name(run, "training")
                 // Without validation, the training loss is what there is to see.
-                training.weight = isValidated ? .faint : .bold
-                plot.series.append(training)
+                if isValidated { training.weight = .faint }
+                plot.series += isValidated ? [training] : withMean(training)
             }
             if var validation = series(run, index, x: { Double($0.tokens) }, y: \.validationLoss) {
                 validation.name = name(run, "validation")
@@ -43,15 +44,26 @@ extension RunReport {
     private func tokensPlot(_ id: String, _ title: String, yLabel: String) -> SVGPlot {
         SVGPlot(
             id: id, title: title, xLabel: "tokens", xUnit: .count,
-            xScale: hasLogarithmicTokens ? .logarithmic : .linear, yLabel: yLabel, series: [])
+            xScale: hasLogarithmicTokens ? .logarithmic : .linear, yLabel: yLabel, cropsStart: !hasLogarithmicTokens,
+            series: [])
+    }
+
+    /// A noisy series as its moving mean, with the series itself faint behind it.
+    private func withMean(_ series: SVGPlot.Series) -> [SVGPlot.Series] {
+        var background = series
+        background.name = ""
+        background.weight = .faint
+        var mean = series
+        mean.points = SVGPlot.smoothed(series.points)
+        return [background, mean]
     }
 
     private func costPlot(
         _ id: String, _ title: String, _ xLabel: String, _ xUnit: PlotAxis.Unit, x: (RunCurve.Point) -> Double
     ) -> SVGPlot {
         SVGPlot(
-            id: id, title: title, xLabel: xLabel, xUnit: xUnit, xScale: .logarithmic,
-            yLabel: "validation loss, nats per token",
+            id: id, title: title, xLabel: xLabel, xUnit: xUnit, yLabel: "validation loss, nats per token",
+            cropsStart: true,
             series: runs.enumerated().compactMap { index, run in series(run, index, x: x, y: \.validationLoss) })
     }
 

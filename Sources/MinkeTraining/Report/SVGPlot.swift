@@ -15,6 +15,7 @@ struct SVGPlot {
             case bold
         }
 
+        /// Empty for a series that another one stands for, which keeps it out of the legend.
         var name: String
         /// What the legend says behind the name, such as the last value.
         var note = ""
@@ -33,15 +34,17 @@ struct SVGPlot {
     var yLabel: String
     var yUnit = PlotAxis.Unit.plain
     var yIncludesZero = false
+    /// Whether a steep start may leave the plot at the top, so that the rest of the curves can be told apart.
+    var cropsStart = false
     var series: [Series]
 
     /// How many colours the style sheet knows; further series begin again, dashed.
     static let colours = 6
     private static let width = 560.0
-    private static let height = 300.0
+    private static let height = 308.0
     private static let left = 58.0
     private static let right = 14.0
-    private static let top = 30.0
+    private static let top = 38.0
     private static let bottom = 50.0
     /// More points than this have no room of their own.
     private static let pointLimit = 600
@@ -57,10 +60,10 @@ struct SVGPlot {
         }.filter { !$0.points.isEmpty }
         guard
             let x = PlotAxis(
-                series.lazy.flatMap(\.points).map(\.x), label: xLabel, unit: xUnit, scale: xScale),
-            let y = PlotAxis(
-                series.lazy.flatMap(\.points).map(\.y), label: yLabel, unit: yUnit, isRounded: true,
-                includesZero: yIncludesZero)
+                series.lazy.flatMap(\.points).map(\.x), label: xLabel, unit: xUnit, scale: xScale,
+                // Amounts count from nothing.
+                includesZero: xUnit != .plain),
+            let y = yAxis(series, x)
         else {
             return """
                 <figure class="plot"><figcaption>\(title)</figcaption><p class="empty">Nothing was recorded.</p></figure>
@@ -73,11 +76,27 @@ struct SVGPlot {
             <ul class="legend">\(series.map(legend))</ul>
             <svg viewBox="0 0 \(Self.width) \(Self.height)" role="img" aria-labelledby="\(id)-title \(id)-desc">
             <title id="\(id)-title">\(title)</title><desc id="\(id)-desc">\(description(series, x, y))</desc>
+            <clipPath id="\(id)-clip"><rect x="0" y="\(Self.top - 2)" width="\(Self.width)" height="\(Self.height)"/></clipPath>
             \(frame(x, y))
             \(ordered.map { line($0, x, y) })
             </svg></figure>
 
             """
+    }
+
+    /// The vertical axis over all points, or over those after the start where the start alone would fill the plot.
+    private func yAxis(_ series: [Series], _ x: PlotAxis) -> PlotAxis? {
+        func axis(_ values: [Double], _ label: String) -> PlotAxis? {
+            PlotAxis(values, label: label, unit: yUnit, isRounded: true, includesZero: yIncludesZero)
+        }
+        let points = series.flatMap(\.points)
+        guard let whole = axis(points.map(\.y), yLabel) else { return nil }
+        let start = x.lower + 0.05 * (x.upper - x.lower)
+        let later = points.filter { $0.x >= start }.map(\.y)
+        guard cropsStart, later.count > 3, let tail = axis(later, yLabel + " (the start lies above)"),
+            tail.upper - tail.lower < 0.6 * (whole.upper - tail.lower)
+        else { return whole }
+        return tail
     }
 
     private func place(_ point: Point, _ x: PlotAxis, _ y: PlotAxis) -> Point {
@@ -124,9 +143,10 @@ struct SVGPlot {
         for (index, point) in places.enumerated() {
             data += (index == 0 ? "M" : "L") + Markup.coordinate(point.x) + " " + Markup.coordinate(point.y)
         }
-        var line: Markup = "<g class=\"\(style(series))\"><path class=\"line\" d=\"\(data)\"/>"
+        var line: Markup =
+            "<g class=\"\(style(series))\"><path class=\"line\" clip-path=\"url(#\(id)-clip)\" d=\"\(data)\"/>"
         if series.weight == .bold ? places.count <= Self.markerLimit : places.count == 1 {
-            for (point, place) in zip(series.points, places) {
+            for (point, place) in zip(series.points, places) where place.y >= Self.top - 1 {
                 line += """
                     <circle class="dot" cx="\(place.x)" cy="\(place.y)" r="3">\
                     <title>\(series.name): \(HumanFormat.significant(point.y, 4)) at \(said(point.x))</title></circle>
@@ -137,6 +157,7 @@ struct SVGPlot {
     }
 
     private func legend(_ series: Series) -> Markup {
+        if series.name.isEmpty { return "" }
         let note: Markup = series.note.isEmpty ? "" : " <span class=\"muted\">\(series.note)</span>"
         return """
             <li class="\(style(series))"><svg class="swatch" viewBox="0 0 24 8" aria-hidden="true">\
@@ -155,11 +176,26 @@ struct SVGPlot {
 
     private func description(_ series: [Series], _ x: PlotAxis, _ y: PlotAxis) -> String {
         let lines = series.compactMap { series -> String? in
-            guard let first = series.points.first, let last = series.points.last else { return nil }
+            guard !series.name.isEmpty, let first = series.points.first, let last = series.points.last else {
+                return nil
+            }
             return "\(series.name) goes from \(HumanFormat.significant(first.y, 4)) at \(said(first.x)) "
                 + "to \(HumanFormat.significant(last.y, 4)) at \(said(last.x))."
         }
         return "\(y.label) against \(x.label). " + lines.joined(separator: " ")
+    }
+
+    /// Each point's mean with its neighbours, a twenty-fifth of the points together.
+    static func smoothed(_ points: [Point]) -> [Point] {
+        let reach = points.count / 50
+        var sums = [0.0]
+        for point in points { sums.append(sums[sums.count - 1] + point.y) }
+        return points.indices.map { index in
+            // The window shrinks at the ends, evenly on both sides, so that it never leans.
+            let reach = min(reach, index, points.count - 1 - index)
+            let sum = sums[index + reach + 1] - sums[index - reach]
+            return Point(x: points[index].x, y: sum / Double(2 * reach + 1))
+        }
     }
 
     /// At most about ``pointLimit`` points: of each stretch its lowest and its highest, so that spikes stay visible,
