@@ -12,7 +12,7 @@ import Synchronization
 /// then elsewhere, nothing when quiet. Safe to use from any thread.
 public final class ProgressDisplay: Sendable {
     /// How the display writes.
-    public enum Style: Equatable, Sendable {
+    enum Style: Equatable, Sendable {
         /// One line, redrawn in place.
         case terminal
         /// A line at most every so many seconds, and one for the last step.
