@@ -149,10 +149,12 @@ typedef struct {
     // Attention.
     void (*attentionForward)(const MinkeAttention *);
     void (*attentionBackward)(const MinkeAttention *);
-    /// Decoding over a latent cache: query rows of `width` values against cached rows; values are the first
-    /// `valueWidth` of each cached row. out[h] = softmax(q[h]·cache · scale)·cache[:, :valueWidth].
-    void (*latentDecode)(const float *q, int64_t heads, int64_t width, const void *cache, int32_t cacheType,
-                         int64_t cached, int64_t valueWidth, float scale, float *out, float *scratch);
+    /// One query token over `cached` rows, `cacheStride` apart, that all `heads` share. Keys are the first `width`
+    /// values of a row, values the `valueWidth` from `valueOffset` on. scratch: `cached` floats.
+    /// out[h] = softmax(q[h]·keys·scale)·values.
+    void (*decodeAttention)(const float *q, int64_t heads, int64_t width, const void *cache, int32_t cacheType,
+                            int64_t cacheStride, int64_t cached, int64_t valueOffset, int64_t valueWidth, float scale,
+                            float *out, float *scratch);
 
     // Optimiser.
     void (*adamW)(float *w, const float *g, float *m, float *v, const MinkeAdamW *, int64_t count);

@@ -233,17 +233,18 @@ static void attentionBackward(const MinkeAttention *p) {
     }
 }
 
-// Decoding with absorbed projections: every head reads the same cached rows (latent and rotary key), and mixes their
-// latents (DeepSeek-V2, 2.1; deepseek-ai/DeepSeek-V3 inference/model.py, "absorb").
-static void latentDecode(const float *q, int64_t heads, int64_t width, const void *cache, int32_t cacheType,
-                         int64_t cached, int64_t valueWidth, float scale, float *out, float *scratch) {
+// One query token over cached rows that all `heads` share: with absorbed projections every head reads the same latents
+// and rotary keys and mixes the latents (DeepSeek-V2, 2.1); with multi-head attention each head is a call of its own.
+static void decodeAttention(const float *q, int64_t heads, int64_t width, const void *cache, int32_t cacheType,
+                            int64_t cacheStride, int64_t cached, int64_t valueOffset, int64_t valueWidth, float scale,
+                            float *out, float *scratch) {
     REASSOCIATE
     for (int64_t h = 0; h < heads; h++) {
         const float *query = q + h * width;
         float *to = out + h * valueWidth, top = -1e30f, sum = 0;
         WITH_TYPE(cacheType, C, {
             for (int64_t t = 0; t < cached; t++) {
-                const void *row = advanced(cache, t * width, C);
+                const void *row = advanced(cache, t * cacheStride, C);
                 float dot = 0;
                 for (int64_t i = 0; i < width; i++) dot += query[i] * load(row, i, C);
                 scratch[t] = dot * scale;
@@ -252,7 +253,7 @@ static void latentDecode(const float *q, int64_t heads, int64_t width, const voi
             for (int64_t t = 0; t < cached; t++) sum += scratch[t] = exponential(scratch[t] - top);
             memset(to, 0, (size_t)valueWidth * 4);
             for (int64_t t = 0; t < cached; t++) {
-                const void *row = advanced(cache, t * width, C);
+                const void *row = advanced(cache, t * cacheStride + valueOffset, C);
                 float w = scratch[t] / sum;
                 for (int64_t i = 0; i < valueWidth; i++) to[i] += w * load(row, i, C);
             }

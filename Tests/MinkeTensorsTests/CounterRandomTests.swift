@@ -1,6 +1,6 @@
 import Testing
 
-@testable import MinkeTraining
+@testable import MinkeTensors
 
 @Suite struct CounterRandomTests {
     /// Values of an independent implementation. They must never change: runs are resumed across versions.

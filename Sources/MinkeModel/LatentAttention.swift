@@ -1,0 +1,124 @@
+import MinkeTensors
+
+/// Multi-head latent attention (DeepSeek-V2, 2.1; DeepSeek-V3 report, 2.1.1).
+///
+/// Keys and values of all heads are expanded from one small latent c = RMSNorm(W^DKV·x) of width `kv_lora_rank`; position
+/// enters through a separate rotary part of each query and one rotary key that all heads share. Only c and the rotary
+/// key need to be cached.
+final class LatentAttention {
+    private let heads: Int
+    private let qLoraRank: Int?
+    private let kvLoraRank: Int
+    private let nope: Int
+    private let rope: Int
+    private let value: Int
+    let shape: AttentionShape
+
+    /// [q_a_proj or q_proj; kv_a_proj_with_mqa], `[queries + kv_lora_rank + rope, hidden]`: one product for both.
+    private let inputProjection: Parameter
+    private let inputBias: [Parameter]
+    private let queryNorm: Parameter?
+    /// `[heads × (nope + rope), q_lora_rank]`
+    private let queryUp: Parameter?
+    private let latentNorm: Parameter
+    /// kv_b_proj, `[heads × (nope + value), kv_lora_rank]`: per head the key's rows, then the value's.
+    private let keyValueUp: Parameter
+    private let absorbed: AbsorbedProjections
+    /// `[hidden, heads × value]`
+    private let output: Parameter
+    private let outputBias: Parameter?
+
+    init(_ c: ModelConfiguration, prefix: String, _ build: WeightBuilder) throws {
+        heads = c.numAttentionHeads
+        qLoraRank = c.qLoraRank
+        kvLoraRank = c.kvLoraRank
+        nope = c.qkNopeHeadDim
+        rope = c.qkRopeHeadDim
+        value = c.vHeadDim
+        shape = AttentionShape(
+            heads: heads, keyWidth: nope, sharedWidth: rope, valueWidth: value,
+            scale: Float((c.yarn?.softmaxFactor ?? 1) / Double(nope + rope).squareRoot()))
+        let queries = c.qLoraRank ?? heads * (nope + rope)
+        let queryName = prefix + (c.qLoraRank == nil ? "q_proj" : "q_a_proj")
+        let latentName = prefix + "kv_a_proj_with_mqa"
+        inputProjection = try build.matrix(
+            [(queryName + ".weight", queries), (latentName + ".weight", kvLoraRank + rope)], columns: c.hiddenSize)
+        // A direct query projection has no bias in the reference.
+        if c.attentionBias {
+            let parts =
+                (c.qLoraRank == nil ? [] : [(queryName + ".bias", queries)]) + [(latentName + ".bias", kvLoraRank + rope)]
+            inputBias = try build.joinedVector(parts, role: .bias)
+        } else {
+            inputBias = []
+        }
+        if let rank = c.qLoraRank {
+            queryNorm = try build.vector(prefix + "q_a_layernorm.weight", rank, role: .norm)
+            queryUp = try build.matrix([(prefix + "q_b_proj.weight", heads * (nope + rope))], columns: rank)
+        } else {
+            queryNorm = nil
+            queryUp = nil
+        }
+        latentNorm = try build.vector(prefix + "kv_a_layernorm.weight", kvLoraRank, role: .norm)
+        keyValueUp = try build.matrix([(prefix + "kv_b_proj.weight", heads * (nope + value))], columns: kvLoraRank)
+        absorbed = AbsorbedProjections(keyValueUp, heads: heads, keyWidth: nope, valueWidth: value)
+        output = try build.matrix([(prefix + "o_proj.weight", c.hiddenSize)], columns: heads * value, role: .outputMatrix)
+        outputBias = c.attentionBias ? try build.vector(prefix + "o_proj.bias", c.hiddenSize, role: .bias) : nil
+    }
+
+    /// The normalised latent and the turned rotary key of each row, and its queries, turned.
+    private func project(
+        _ x: Variable, positions: [Int32], rotary: RotaryTable, _ tape: Tape
+    ) -> (queries: Variable, latent: Variable, rotaryKey: Variable) {
+        let joined = tape.linear(x, inputProjection)
+        let queryWidth = qLoraRank ?? heads * (nope + rope)
+        var column = 0
+        for (bias, width) in zip(inputBias, inputBias.count == 2 ? [queryWidth, kvLoraRank + rope] : [kvLoraRank + rope]) {
+            if inputBias.count == 1 { column = queryWidth }
+            tape.addBias(joined.columns(column..<column + width), bias)
+            column += width
+        }
+        var queries = joined.columns(0..<queryWidth)
+        if let queryNorm, let queryUp {
+            let latent = tape.rmsNorm(queries, weight: queryNorm, epsilon: Float(ModelConfiguration.latentNormEps))
+            queries = tape.linear(latent, queryUp)
+        }
+        tape.rotate(
+            queries, heads: heads, headStride: nope + rope, offset: nope, positions: positions, table: rotary)
+        let latent = tape.rmsNorm(
+            joined.columns(queryWidth..<queryWidth + kvLoraRank), weight: latentNorm,
+            epsilon: Float(ModelConfiguration.latentNormEps))
+        let rotaryKey = joined.columns(queryWidth + kvLoraRank..<queryWidth + kvLoraRank + rope)
+        tape.rotate(rotaryKey, positions: positions, table: rotary)
+        return (queries, latent, rotaryKey)
+    }
+
+    /// Whole sequences, with expanded keys and values: training and the first chunk of a prompt.
+    ///
+    /// - Parameters:
+    ///   - x: the normalised residual stream, `[sequences × tokens, hidden]`.
+    ///   - cache: takes the latents and rotary keys (one sequence, not recording).
+    /// - Returns: the residual stream with the attention's output added.
+    func callAsFunction(
+        _ x: Variable, addedTo residual: Variable, batch: SequenceBatch, rotary: RotaryTable, cache: LayerCache? = nil,
+        _ tape: Tape
+    ) -> Variable {
+        let (queries, latent, rotaryKey) = project(x, positions: batch.positions, rotary: rotary, tape)
+        cache?.append([latent.value, rotaryKey.value])
+        let keysValues = tape.linear(latent, keyValueUp)
+        let mixed = tape.attention(
+            queries, keysValues: keysValues, shared: rotaryKey, shape: shape, sequences: batch.sequences)
+        return tape.linear(mixed, output, bias: outputBias, addedTo: residual)
+    }
+
+    /// New tokens of one sequence against its cache, with absorbed projections: q·(W^UK·c) = (q·W^UK)·c, so that every
+    /// head works on the cached latents themselves and nothing is expanded.
+    func decode(
+        _ x: Variable, addedTo residual: Variable, positions: [Int32], rotary: RotaryTable, cache: LayerCache,
+        _ tape: Tape
+    ) -> Variable {
+        let (queries, latent, rotaryKey) = project(x, positions: positions, rotary: rotary, tape)
+        cache.append([latent.value, rotaryKey.value])
+        let mixed = absorbed.attend(queries.value, cache: cache, shape: shape)
+        return tape.linear(Variable(mixed), output, bias: outputBias, addedTo: residual)
+    }
+}
