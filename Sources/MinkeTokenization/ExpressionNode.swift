@@ -16,19 +16,10 @@ indirect enum ExpressionNode {
         case .set(let set): return set
         case .lookahead, .lineStart, .lineEnd: return nil
         case .alternation(let nodes):
-            var first = ScalarSet.empty
-            for node in nodes {
-                guard let set = node.firstScalars else { return nil }
-                first = first.union(set)
-            }
-            return first
-        case .sequence(let nodes):
-            var first = ScalarSet.empty
-            for node in nodes {
-                first = first.union(node.leadingScalars)
-                if !node.canBeEmpty { return first }
-            }
-            return nil
+            let sets = nodes.compactMap(\.firstScalars)
+            return sets.count == nodes.count ? ScalarSet(sets.flatMap(\.ranges)) : nil
+        case .sequence:
+            return canBeEmpty ? nil : leadingScalars
         case .repetition(let node, let minimum, _, _): return minimum > 0 ? node.firstScalars : nil
         }
     }
@@ -38,10 +29,11 @@ indirect enum ExpressionNode {
         switch self {
         case .set(let set): set
         case .lookahead, .lineStart, .lineEnd: .empty
-        case .alternation(let nodes): nodes.reduce(.empty) { $0.union($1.leadingScalars) }
+        case .alternation(let nodes): ScalarSet(nodes.flatMap(\.leadingScalars.ranges))
         case .sequence(let nodes):
-            nodes.prefix((nodes.firstIndex { !$0.canBeEmpty } ?? nodes.count - 1) + 1)
-                .reduce(.empty) { $0.union($1.leadingScalars) }
+            ScalarSet(
+                nodes.prefix((nodes.firstIndex { !$0.canBeEmpty } ?? nodes.count - 1) + 1)
+                    .flatMap(\.leadingScalars.ranges))
         case .repetition(let node, _, _, _): node.leadingScalars
         }
     }

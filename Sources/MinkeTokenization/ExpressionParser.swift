@@ -168,23 +168,23 @@ struct ExpressionParser {
         if depth > Self.maximumDepth { throw failure("classes nested deeper than \(Self.maximumDepth) levels") }
         let isNegated = take("^")
         var intersection: ScalarSet?
-        var set = ScalarSet.empty
+        var ranges: [ClosedRange<UInt32>] = []
         var isEmpty = true
         while let scalar = next, scalar != "]" {
             if take("&&") {
-                intersection = intersection?.intersection(set) ?? set
-                set = .empty
+                intersection = intersection?.intersection(ScalarSet(ranges)) ?? ScalarSet(ranges)
+                ranges = []
                 continue
             }
             isEmpty = false
             if scalar == "[", position + 1 < scalars.count, scalars[position + 1] == ":" {
                 throw failure("a POSIX class, which is not supported")
             }
-            set = set.union(take("[") ? try characterClass() : try classItem())
+            ranges += try (take("[") ? characterClass() : classItem()).ranges
         }
         guard take("]") else { throw failure("a '[' without its ']'") }
         if isEmpty { throw failure("an empty class") }
-        if let intersection { set = intersection.intersection(set) }
+        let set = intersection?.intersection(ScalarSet(ranges)) ?? ScalarSet(ranges)
         return isNegated ? set.complement : set
     }
 
@@ -257,7 +257,7 @@ struct ExpressionParser {
     }
 
     private func wordCharacters() throws -> ScalarSet {
-        try ["L", "M", "N", "Pc"].map(property).reduce(.empty) { $0.union($1) }
+        try ["L", "M", "Nd", "Nl", "Pc"].map(property).reduce(.otherWordCharacters) { $0.union($1) }
     }
 
     private func property(_ name: String) throws -> ScalarSet {

@@ -59,7 +59,7 @@ extension PreTokenizer {
     /// Reads the value of `pre_tokenizer`.
     ///
     /// - Throws: ``InputError`` that names what is unknown or not supported.
-    init(parsing json: JSON) throws {
+    public init(parsing json: JSON) throws {
         var steps: [Step] = []
         var pending = [json]
         while let entry = pending.popLast() {
@@ -77,12 +77,12 @@ extension PreTokenizer {
                 "ByteLevel is not the last step", at: "pre_tokenizer",
                 remedy: "only byte-level tokenizers are supported")
         }
-        if steps.count > 32 { throw InputError("more than 32 steps", at: "pre_tokenizer") }
+        if steps.count > 16 { throw InputError("more than 16 steps", at: "pre_tokenizer") }
         self.steps = steps
     }
 
     /// The value of `pre_tokenizer`.
-    var json: JSON {
+    public var json: JSON {
         steps.count == 1 ? steps[0].json : ["type": "Sequence", "pretokenizers": .array(steps.map(\.json))]
     }
 }

@@ -42,7 +42,7 @@ struct ScalarSet: Hashable {
     /// The set with all scalars that differ from a member only in case. `nil` when the set is too large for that.
     var ignoringCase: ScalarSet? {
         let size = ranges.reduce(0) { $0 + $1.count }
-        if size > 4096 { return nil }
+        if size > 256 { return nil }
         var variants = ranges
         // Characters whose capital or small letter is a member: 'ſ' and the Kelvin sign fold to ASCII letters.
         let foldingToASCII: [Unicode.Scalar] = ["\u{17F}", "\u{212A}"]
@@ -70,6 +70,12 @@ extension ScalarSet {
     static let whiteSpace = ScalarSet([
         0x09...0x0D, 0x20...0x20, 0x85...0x85, 0xA0...0xA0, 0x1680...0x1680, 0x2000...0x200A, 0x2028...0x2029,
         0x202F...0x202F, 0x205F...0x205F, 0x3000...0x3000,
+    ])
+
+    /// What belongs to `\w` beside letters, marks, digits and connectors: letters in circles and squares, which are
+    /// alphabetic, and the superscripts and fractions of Latin-1, which Oniguruma counts.
+    static let otherWordCharacters = ScalarSet([
+        0xB2...0xB3, 0xB9...0xB9, 0xBC...0xBE, 0x24B6...0x24E9, 0x1F130...0x1F149, 0x1F150...0x1F169, 0x1F170...0x1F189,
     ])
 
     /// The Han script (Unicode 16, Scripts.txt); the standard library does not tell scripts.

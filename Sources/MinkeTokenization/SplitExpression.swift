@@ -73,7 +73,7 @@ private struct Compiler {
     private var setIndices: [ScalarSet: Int32] = [:]
 
     /// Bounds on what one expression may cost; the largest known ones stay far below.
-    static let maximumInstructions = 2_000
+    static let maximumInstructions = 1_000
     static let maximumSets = 200
 
     mutating func index(of set: ScalarSet) throws -> Int32 {

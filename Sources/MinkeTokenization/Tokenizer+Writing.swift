@@ -1,12 +1,13 @@
 import MinkeFiles
 
 extension Tokenizer {
-    /// The content of a `tokenizer.json` that the `tokenizers` library reads as the same tokenizer.
+    /// The content of a `tokenizer.json` that the `tokenizers` library reads as the same tokenizer. It has no post-processor:
+    /// whether ``bosToken`` comes first is told by ``configuration(maximumLength:)``.
     public var json: JSON {
         let byteLevel: JSON = ["type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true]
         var spellings = JSON.Object()
-        let addedOnly = Set(addedTokens.map(\.id))
-        for id in 0..<Int32(vocabularySize) where !addedOnly.contains(id) {
+        // Added tokens too: the library numbers those that are missing here anew.
+        for id in 0..<Int32(vocabularySize) {
             if let spelling = token(for: id) { spellings[spelling] = .integer(Int(id)) }
         }
         let merges: [JSON] = rules.rules.map { rule in
