@@ -106,7 +106,9 @@ final class LatentAttention {
         cache?.append([latent.value, rotaryKey.value])
         let keysValues = tape.linear(latent, keyValueUp)
         let mixed = tape.attention(
-            queries, keysValues: keysValues, shared: rotaryKey, shape: shape, sequences: batch.sequences)
+            queries, keys: HeadColumns(keysValues, stride: nope + value),
+            values: HeadColumns(keysValues, offset: nope, stride: nope + value), shared: rotaryKey, shape: shape,
+            sequences: batch.sequences)
         return tape.linear(mixed, output, bias: outputBias, addedTo: residual)
     }
 

@@ -5,10 +5,8 @@ final class MultiHeadAttention {
     private let heads: Int
     private let width: Int
     let shape: AttentionShape
-    /// q_proj, `[heads × width, hidden]`
-    private let queries: Parameter
-    /// k_proj and v_proj, rows of each head's key next to those of its value, `[heads × 2·width, hidden]`.
-    private let keysValues: Parameter
+    /// [q_proj; k_proj; v_proj], `[3 × heads × width, hidden]`: one product for all.
+    private let inputProjection: Parameter
     private let output: Parameter
 
     init(_ c: ModelConfiguration, prefix: String, _ build: WeightBuilder) throws {
@@ -16,20 +14,19 @@ final class MultiHeadAttention {
         width = c.qkRopeHeadDim
         shape = AttentionShape(
             heads: heads, keyWidth: width, valueWidth: width, scale: Float(1 / Double(width).squareRoot()))
-        queries = try build.matrix([(prefix + "q_proj.weight", heads * width)], columns: c.hiddenSize)
-        keysValues = try build.interleaved(
-            [prefix + "k_proj.weight", prefix + "v_proj.weight"], blocks: heads, rows: width, columns: c.hiddenSize)
+        inputProjection = try build.matrix(
+            ["q_proj", "k_proj", "v_proj"].map { (prefix + $0 + ".weight", c.numAttentionHeads * c.qkRopeHeadDim) }, columns: c.hiddenSize)
         output = try build.matrix([(prefix + "o_proj.weight", c.hiddenSize)], columns: heads * width, role: .outputMatrix)
     }
 
     private func project(
         _ x: Variable, positions: [Int32], rotary: RotaryTable, _ tape: Tape
-    ) -> (queries: Variable, keysValues: Variable) {
-        let q = tape.linear(x, queries)
-        tape.rotate(q, heads: heads, headStride: width, positions: positions, table: rotary)
-        let kv = tape.linear(x, keysValues)
-        tape.rotate(kv, heads: heads, headStride: 2 * width, positions: positions, table: rotary)
-        return (q, kv)
+    ) -> (queries: Variable, keys: Variable, values: Variable) {
+        let joined = tape.linear(x, inputProjection)
+        let parts = (0..<3).map { joined.columns($0 * heads * width..<($0 + 1) * heads * width) }
+        tape.rotate(parts[0], heads: heads, headStride: width, positions: positions, table: rotary)
+        tape.rotate(parts[1], heads: heads, headStride: width, positions: positions, table: rotary)
+        return (parts[0], parts[1], parts[2])
     }
 
     /// Whole sequences. See ``LatentAttention/callAsFunction(_:addedTo:batch:rotary:cache:_:)``.
@@ -37,9 +34,11 @@ final class MultiHeadAttention {
         _ x: Variable, addedTo residual: Variable, batch: SequenceBatch, rotary: RotaryTable, cache: LayerCache? = nil,
         _ tape: Tape
     ) -> Variable {
-        let (q, kv) = project(x, positions: batch.positions, rotary: rotary, tape)
-        cache?.append([kv.value])
-        let mixed = tape.attention(q, keysValues: kv, shared: nil, shape: shape, sequences: batch.sequences)
+        let (queries, keys, values) = project(x, positions: batch.positions, rotary: rotary, tape)
+        cache?.append([keys.value, values.value])
+        let mixed = tape.attention(
+            queries, keys: HeadColumns(keys, stride: width), values: HeadColumns(values, stride: width), shared: nil,
+            shape: shape, sequences: batch.sequences)
         return tape.linear(mixed, output, addedTo: residual)
     }
 
@@ -48,8 +47,8 @@ final class MultiHeadAttention {
         _ x: Variable, addedTo residual: Variable, positions: [Int32], rotary: RotaryTable, cache: LayerCache,
         _ tape: Tape
     ) -> Variable {
-        let (q, kv) = project(x, positions: positions, rotary: rotary, tape)
-        cache.append([kv.value])
-        return tape.linear(Variable(cache.attend(q.value, shape: shape)), output, addedTo: residual)
+        let (queries, keys, values) = project(x, positions: positions, rotary: rotary, tape)
+        cache.append([keys.value, values.value])
+        return tape.linear(Variable(cache.attend(queries.value, shape: shape)), output, addedTo: residual)
     }
 }

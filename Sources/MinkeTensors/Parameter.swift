@@ -20,7 +20,8 @@ public final class Parameter {
 
     private var gradientStorage: Tensor?
     private var panels: [PanelKey: PackedPanels] = [:]
-    private var version = 0
+    /// Counts the changes of the value.
+    private(set) var version = 0
 
     public init(_ name: String, _ value: Tensor, groups: Int = 1) {
         precondition(value.type == .float32 && value.rows % groups == 0)

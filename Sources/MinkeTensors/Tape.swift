@@ -54,6 +54,9 @@ public final class Variable {
 
     var hasGradient: Bool { holdsGradient }
 
+    /// The gradient summed so far; for a range of columns, that range of the whole's.
+    var currentGradient: Tensor? { gradient ?? parent.flatMap { $0.variable.gradient?.columns($0.columns) } }
+
     /// Drops the gradient's memory once the operation that made the variable has used it.
     func releaseGradient() {
         gradient = nil

@@ -22,6 +22,7 @@ final class ThreadPool: @unchecked Sendable {
     private let working = Atomic<Int>(0)
     private let sleeping = Atomic<Int>(0)
     private let isStopping = Atomic<Bool>(false)
+    private let isBusy = Atomic<Bool>(false)
     private var taskCount = 0
     private var body: ((Int) -> Void)?
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -49,11 +50,15 @@ final class ThreadPool: @unchecked Sendable {
     }
 
     /// Runs `body(0)` … `body(count - 1)`, in any order, on all threads; returns when all are done.
+    ///
+    /// A call from within a task, or from another thread while the pool is busy, runs its tasks by itself.
     func run(_ count: Int, _ body: (Int) -> Void) {
-        guard count > 1, width > 1 else {
+        guard count > 1, width > 1, isBusy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
+        else {
             for task in 0..<count { body(task) }
             return
         }
+        defer { isBusy.store(false, ordering: .releasing) }
         withoutActuallyEscaping(body) { body in
             self.body = body
             taskCount = count

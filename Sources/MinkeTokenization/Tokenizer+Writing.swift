@@ -14,12 +14,12 @@ extension Tokenizer {
             [.string(token(for: rule.left) ?? ""), .string(token(for: rule.right) ?? "")]
         }
         return [
-            "version": "1.0", "truncation": nil, "padding": nil,
+            "version": "1.0", "truncation": .null, "padding": .null,
             "added_tokens": .array(addedTokens.map(\.json)),
-            "normalizer": nil, "pre_tokenizer": preTokenizer.json, "post_processor": nil, "decoder": byteLevel,
+            "normalizer": .null, "pre_tokenizer": preTokenizer.json, "post_processor": .null, "decoder": byteLevel,
             "model": [
-                "type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": nil,
-                "end_of_word_suffix": nil, "fuse_unk": false, "byte_fallback": false,
+                "type": "BPE", "dropout": .null, "unk_token": .null, "continuing_subword_prefix": .null,
+                "end_of_word_suffix": .null, "fuse_unk": false, "byte_fallback": false,
                 "ignore_merges": .bool(ignoresMerges), "vocab": .object(spellings), "merges": .array(merges),
             ],
         ]

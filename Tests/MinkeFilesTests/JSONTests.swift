@@ -5,7 +5,7 @@ import Testing
 @Suite struct JSONTests {
     @Test func readsEveryKindOfValue() throws {
         let json = try JSON(parsing: #" {"a": [1, -2.5e1, true, false, null], "b": {"c": "x\n\u00e9\ud83d\udc33"}} "#)
-        #expect(json["a"] == [1, -25.0, true, false, nil])
+        #expect(json["a"] == [1, -25.0, true, false, .null])
         #expect(json["b"]?["c"]?.stringValue == "x\né🐳")
         #expect(json.objectValue?.keys == ["a", "b"])
     }
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test func writesWhatItReads() throws {
-        let json: JSON = ["b": [1, 2.5, "q\"\\\u{1}\u{2028}é"], "a": [:], "n": nil, "e": []]
+        let json: JSON = ["b": [1, 2.5, "q\"\\\u{1}\u{2028}é"], "a": [:], "n": .null, "e": []]
         #expect(try JSON(parsing: json.text()) == json)
         #expect(try JSON(parsing: json.text(indented: true)) == json)
         #expect(json.text().hasPrefix(#"{"b":[1,2.5,"q\"\\\u0001\u2028é"],"a":{}"#))

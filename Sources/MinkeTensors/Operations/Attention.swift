@@ -20,6 +20,23 @@ public struct AttentionShape: Sendable {
     }
 }
 
+/// Where the heads' slices lie in the rows of a variable: head h starts at column `offset + h × stride`.
+public struct HeadColumns {
+    let variable: Variable
+    let offset: Int
+    let stride: Int
+
+    public init(_ variable: Variable, offset: Int = 0, stride: Int) {
+        self.variable = variable
+        self.offset = offset
+        self.stride = stride
+    }
+
+    func pointer(_ tensor: Tensor, row: Int, head: Int) -> UnsafeMutableRawPointer {
+        tensor.pointer(row: row, column: offset + head * stride)
+    }
+}
+
 extension Tape {
     /// Causal attention: oₕ[t] = Σ_{j ≤ t} softmax_j(qₕ[t]·kₕ[j]·scale)·vₕ[j], with kₕ[j] = [own part; shared part].
     ///
@@ -28,13 +45,14 @@ extension Tape {
     ///
     /// - Parameters:
     ///   - q: `[sequences × tokens, heads × (keyWidth + sharedWidth)]`.
-    ///   - keysValues: `[…, heads × (keyWidth + valueWidth)]`, each head's own key part before its value
-    ///     (the output of `kv_b_proj`).
+    ///   - keys: each head's own key part, `keyWidth` columns.
+    ///   - values: each head's value, `valueWidth` columns; may lie in the same variable as the keys.
     ///   - shared: `[…, sharedWidth]`, or nil when the width is 0.
     ///   - sequences: how many sequences of equal length the rows hold.
     /// - Returns: `[…, heads × valueWidth]`.
     public func attention(
-        _ q: Variable, keysValues: Variable, shared: Variable?, shape: AttentionShape, sequences: Int
+        _ q: Variable, keys: HeadColumns, values: HeadColumns, shared: Variable?, shape: AttentionShape,
+        sequences: Int
     ) -> Variable {
         let cpu = CPU.shared
         let rows = q.value.rows
@@ -54,7 +72,6 @@ extension Tape {
         func arguments(_ task: Int, scratch: Storage) -> MinkeAttention {
             let (sequence, head) = task.quotientAndRemainder(dividingBy: shape.heads)
             let row = sequence * tokens
-            let keyColumn = head * (shape.keyWidth + shape.valueWidth)
             var a = MinkeAttention()
             a.tokens = Int64(tokens)
             a.keyWidth = Int64(shape.keyWidth)
@@ -65,10 +82,10 @@ extension Tape {
             a.q = UnsafeRawPointer(
                 q.value.pointer(row: row, column: head * (shape.keyWidth + shape.sharedWidth)))
             a.qStride = Int64(q.value.stride)
-            a.k = UnsafeRawPointer(keysValues.value.pointer(row: row, column: keyColumn))
-            a.kStride = Int64(keysValues.value.stride)
-            a.v = UnsafeRawPointer(keysValues.value.pointer(row: row, column: keyColumn + shape.keyWidth))
-            a.vStride = Int64(keysValues.value.stride)
+            a.k = UnsafeRawPointer(keys.pointer(keys.variable.value, row: row, head: head))
+            a.kStride = Int64(keys.variable.value.stride)
+            a.v = UnsafeRawPointer(values.pointer(values.variable.value, row: row, head: head))
+            a.vStride = Int64(values.variable.value.stride)
             if let shared {
                 a.kShared = UnsafeRawPointer(shared.value.pointer(row: row))
                 a.kSharedStride = Int64(shared.value.stride)
@@ -91,8 +108,10 @@ extension Tape {
         record {
             guard let dOut = o.gradient else { return }
             let (dQ, qAdds) = q.gradientForAccumulation()
-            let (dKV, kvAdds) = keysValues.gradientForAccumulation()
-            precondition(!qAdds && !kvAdds, "queries, keys and values have one reader")
+            let (dK, kAdds) = keys.variable.gradientForAccumulation()
+            let (dV, vAdds) =
+                values.variable === keys.variable ? (dK, false) : values.variable.gradientForAccumulation()
+            precondition(!qAdds && !kAdds && !vAdds, "queries, keys and values have one reader")
             let dShared = Tensor(
                 uninitialized: sequences * shape.heads * tokens, max(1, shape.sharedWidth))
             cpu.parallel(sequences * shape.heads) { task in
@@ -101,15 +120,14 @@ extension Tape {
                     var a = arguments(task, scratch: scratch)
                     let (sequence, head) = task.quotientAndRemainder(dividingBy: shape.heads)
                     let row = sequence * tokens
-                    let keyColumn = head * (shape.keyWidth + shape.valueWidth)
                     a.dOut = UnsafeRawPointer(dOut.pointer(row: row, column: head * shape.valueWidth))
                     a.dOutStride = Int64(dOut.stride)
                     a.dQ = dQ.pointer(row: row, column: head * (shape.keyWidth + shape.sharedWidth))
                     a.dQStride = Int64(dQ.stride)
-                    a.dK = dKV.pointer(row: row, column: keyColumn)
-                    a.dKStride = Int64(dKV.stride)
-                    a.dV = dKV.pointer(row: row, column: keyColumn + shape.keyWidth)
-                    a.dVStride = Int64(dKV.stride)
+                    a.dK = keys.pointer(dK, row: row, head: head)
+                    a.dKStride = Int64(dK.stride)
+                    a.dV = values.pointer(dV, row: row, head: head)
+                    a.dVStride = Int64(dV.stride)
                     a.dKShared = dShared.floats + task * tokens * shape.sharedWidth
                     cpu.kernels.attentionBackward(&a)
                 }
@@ -123,7 +141,7 @@ extension Tape {
     /// The gradient of the shared key: the heads' own gradients, added in order.
     private static func sumHeads(_ parts: Tensor, into shared: Variable, shape: AttentionShape, sequences: Int) {
         let (dShared, adds) = shared.gradientForAccumulation()
-        precondition(!adds || dShared.type == .float32 || shared.value.rows > 0)
+        precondition(!adds, "the shared key has one reader")
         let tokens = shared.value.rows / sequences
         let width = shape.sharedWidth
         CPU.shared.parallel(sequences) { sequence in

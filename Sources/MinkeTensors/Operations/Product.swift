@@ -173,3 +173,17 @@ extension Tensor {
     /// Rows that one task of a row-wise operation takes. Fixed, so that sums over rows do not depend on the threads.
     static let rowsPerTask = 64
 }
+
+extension Tensor {
+    /// Whether no element is NaN or infinite.
+    public var isFinite: Bool {
+        var sum = 0.0
+        let floats = converted(to: .float32)
+        for row in 0..<rows {
+            sum += CPU.shared.kernels.sumOfSquares(
+                floats.pointer(row: row).assumingMemoryBound(to: Float.self), Int64(columns))
+        }
+        // Squares of finite floats may exceed the float range; then every element is looked at.
+        return sum.isFinite || values.allSatisfy(\.isFinite)
+    }
+}

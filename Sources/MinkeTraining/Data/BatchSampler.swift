@@ -1,4 +1,5 @@
 import MinkeFiles
+import MinkeTensors
 
 /// Training windows in a shuffled order that needs no state but the number of samples taken so far.
 ///

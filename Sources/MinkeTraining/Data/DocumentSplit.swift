@@ -1,4 +1,5 @@
 import MinkeFiles
+import MinkeTensors
 
 /// How the text of a corpus is divided between training and validation.
 ///

@@ -1,3 +1,5 @@
+import MinkeTensors
+
 /// A keyed order of 0 ..< `count` that needs no table: the place of any element is computed on its own.
 ///
 /// A Feistel network permutes the smallest 4ᵏ that holds `count` values; values that fall outside 0 ..< `count` are

@@ -32,6 +32,10 @@ final class TemporaryFolder {
 
     @discardableResult
     func write(_ text: String, to name: String) throws -> String { try write(Array(text.utf8), to: name) }
+
+    func read(_ name: String) throws -> String {
+        String(decoding: try FileSystem.readAll(path(name)), as: UTF8.self)
+    }
 }
 
 extension CorpusEncoder {

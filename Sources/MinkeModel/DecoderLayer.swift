@@ -1,0 +1,104 @@
+import MinkeTensors
+
+/// Sequences of equal length, laid out one after the other.
+public struct SequenceBatch: Sendable {
+    public let sequences: Int
+    /// Tokens of one sequence.
+    public let length: Int
+    /// Position of every row.
+    public let positions: [Int32]
+
+    public init(sequences: Int, length: Int) {
+        self.sequences = sequences
+        self.length = length
+        positions = (0..<sequences).flatMap { _ in (0..<Int32(length)) }
+    }
+}
+
+/// What a pass through the layers needs besides the hidden state.
+struct LayerContext {
+    let batch: SequenceBatch
+    let rotary: RotaryTable
+    var balance: Float = 0
+    var lossScale: Float = 1
+    /// Takes the keys and values of the pass.
+    var cache: LayerCache?
+    /// The batch continues what the cache holds, instead of starting a sequence.
+    var continues = false
+}
+
+/// One block: x += attention(norm(x)); x += feedForward(norm(x)).
+final class DecoderLayer {
+    private enum Attention {
+        case latent(LatentAttention)
+        case multiHead(MultiHeadAttention)
+    }
+
+    private enum Mixture {
+        case dense(FeedForward)
+        case sparse(Experts)
+    }
+
+    private let epsilon: Float
+    private let inputNorm: Parameter
+    private let attention: Attention
+    private let postAttentionNorm: Parameter
+    private let mixture: Mixture
+
+    /// - Parameter index: the layer's number in the checkpoint.
+    init(_ c: ModelConfiguration, index: Int, _ build: WeightBuilder) throws {
+        let prefix = "model.layers.\(index)."
+        epsilon = Float(c.rmsNormEps)
+        inputNorm = try build.vector(prefix + "input_layernorm.weight", c.hiddenSize, role: .norm)
+        attention =
+            c.family.isLatent
+            ? .latent(try LatentAttention(c, prefix: prefix + "self_attn.", build))
+            : .multiHead(try MultiHeadAttention(c, prefix: prefix + "self_attn.", build))
+        postAttentionNorm = try build.vector(prefix + "post_attention_layernorm.weight", c.hiddenSize, role: .norm)
+        mixture =
+            c.isSparse(layer: index)
+            ? .sparse(try Experts(c, prefix: prefix + "mlp.", build))
+            : .dense(try FeedForward(hidden: c.hiddenSize, width: c.intermediateSize, prefix: prefix + "mlp.", build))
+    }
+
+    /// The experts, if the layer has any.
+    var experts: Experts? {
+        if case .sparse(let experts) = mixture { experts } else { nil }
+    }
+
+    /// - Parameter x: the residual stream, `float32`, `[sequences × tokens, hidden]`.
+    func callAsFunction(_ x: Variable, _ context: LayerContext, _ tape: Tape) -> (Variable, Routing?) {
+        let attended = attend(tape.rmsNorm(x, weight: inputNorm, epsilon: epsilon), addedTo: x, context, tape)
+        switch mixture {
+        case .dense(let feedForward):
+            let normed = tape.rmsNorm(attended, weight: postAttentionNorm, epsilon: epsilon)
+            return (feedForward(normed, addedTo: attended, tape), nil)
+        case .sparse(let experts):
+            // Router, experts and shared expert all read it: their gradients are summed in float32.
+            let normed = tape.rmsNorm(attended, weight: postAttentionNorm, epsilon: epsilon, gradientType: .float32)
+            let (out, routing) = experts(
+                normed, addedTo: attended, sequences: context.batch.sequences, balance: context.balance,
+                lossScale: context.lossScale, tape)
+            return (out, routing)
+        }
+    }
+
+    private func attend(_ x: Variable, addedTo residual: Variable, _ context: LayerContext, _ tape: Tape) -> Variable {
+        switch attention {
+        case .latent(let attention):
+            if context.continues, let cache = context.cache {
+                return attention.decode(
+                    x, addedTo: residual, positions: context.batch.positions, rotary: context.rotary, cache: cache, tape)
+            }
+            return attention(
+                x, addedTo: residual, batch: context.batch, rotary: context.rotary, cache: context.cache, tape)
+        case .multiHead(let attention):
+            if context.continues, let cache = context.cache {
+                return attention.decode(
+                    x, addedTo: residual, positions: context.batch.positions, rotary: context.rotary, cache: cache, tape)
+            }
+            return attention(
+                x, addedTo: residual, batch: context.batch, rotary: context.rotary, cache: context.cache, tape)
+        }
+    }
+}

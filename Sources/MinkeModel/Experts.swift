@@ -1,0 +1,58 @@
+import MinkeTensors
+
+/// DeepSeekMoE: every token goes to its `topK` of many narrow experts, and to the shared ones
+/// (arXiv 2401.06066; DeepSeek-V3 report, 2.1.2).
+final class Experts {
+    let rule: RoutingRule
+    /// `[experts, hidden]`, worked in `float32`.
+    private let router: Parameter
+    /// Added to the scores for the choice only (V3).
+    let correctionBias: Parameter?
+    /// [gate_proj; up_proj] of every expert, stacked.
+    private let gateUp: Parameter
+    private let down: Parameter
+    private let shared: FeedForward?
+
+    init(_ c: ModelConfiguration, prefix: String, _ build: WeightBuilder) throws {
+        let isBiased = c.topkMethod == .biased
+        rule = RoutingRule(
+            experts: c.nRoutedExperts, topK: c.numExpertsPerTok, groups: c.nGroup, topGroups: c.topkGroup,
+            usesSigmoid: c.scoringFunc == .sigmoid, ranksGroupsByTopTwo: isBiased, normalizes: c.normTopkProb,
+            scale: Float(c.routedScalingFactor))
+        let width = c.moeIntermediateSize
+        router = try build.matrix([(prefix + "gate.weight", c.nRoutedExperts)], columns: c.hiddenSize, role: .router)
+        correctionBias =
+            isBiased
+            ? try build.vector(prefix + "gate.e_score_correction_bias", c.nRoutedExperts, role: .correctionBias) : nil
+        gateUp = try build.stacked(c.nRoutedExperts, columns: c.hiddenSize) { expert in
+            [
+                (prefix + "experts.\(expert).gate_proj.weight", width),
+                (prefix + "experts.\(expert).up_proj.weight", width),
+            ]
+        }
+        down = try build.stacked(c.nRoutedExperts, columns: width, role: .outputMatrix) { expert in
+            [(prefix + "experts.\(expert).down_proj.weight", c.hiddenSize)]
+        }
+        shared =
+            c.nSharedExperts > 0
+            ? try FeedForward(
+                hidden: c.hiddenSize, width: width * c.nSharedExperts, prefix: prefix + "shared_experts.", build) : nil
+    }
+
+    /// - Parameters:
+    ///   - x: the normalised residual stream, `[tokens, hidden]`.
+    ///   - balance: factor of the sequence-wise balance loss.
+    /// - Returns: the residual stream with the experts' outputs added, and who went where.
+    func callAsFunction(
+        _ x: Variable, addedTo residual: Variable, sequences: Int, balance: Float, lossScale: Float, _ tape: Tape
+    ) -> (Variable, Routing) {
+        let logits = tape.linear(x, router, precision: .float32)
+        let routing = tape.route(
+            logits, bias: correctionBias, rule: rule, balance: balance, lossScale: lossScale, sequences: sequences)
+        let inputs = tape.dispatch(x, routing)
+        let hidden = tape.swiGLU(tape.groupedLinear(inputs, gateUp, offsets: routing.offsets))
+        let outputs = tape.groupedLinear(hidden, down, offsets: routing.offsets)
+        let mixed = tape.combine(outputs, routing, addedTo: residual)
+        return (shared?(x, addedTo: mixed, tape) ?? mixed, routing)
+    }
+}

@@ -1,0 +1,108 @@
+/// What a configuration costs, counted from its shapes.
+public struct ModelCosts: Sendable {
+    /// One line of the count.
+    public struct Part: Sendable {
+        public let name: String
+        /// All weights of the part.
+        public let total: Int
+        /// Weights that one token uses.
+        public let active: Int
+    }
+
+    /// Parts in the order of the model. Prediction modules are listed but not active.
+    public let parts: [Part]
+    /// Weights of matrices that one token is multiplied with, the output head included.
+    private let multiplied: Int
+    private let configuration: ModelConfiguration
+
+    public init(_ c: ModelConfiguration) {
+        configuration = c
+        let h = c.hiddenSize
+        let heads = c.numAttentionHeads
+        let attention: Int
+        let attentionNorms: Int
+        if c.family.isLatent {
+            let queries = heads * c.qkHeadDim
+            let queryWeights = c.qLoraRank.map { h * $0 + $0 * queries } ?? h * queries
+            attention =
+                queryWeights + h * (c.kvLoraRank + c.qkRopeHeadDim)
+                + c.kvLoraRank * heads * (c.qkNopeHeadDim + c.vHeadDim) + heads * c.vHeadDim * h
+            attentionNorms = (c.qLoraRank ?? 0) + c.kvLoraRank
+        } else {
+            attention = 4 * h * heads * c.vHeadDim
+            attentionNorms = 0
+        }
+        let dense = 3 * h * c.intermediateSize
+        let expert = 3 * h * c.moeIntermediateSize
+        let router = h * c.nRoutedExperts
+        let sparseLayers = (0..<c.numHiddenLayers).filter { c.isSparse(layer: $0) }.count
+        let denseLayers = c.numHiddenLayers - sparseLayers
+        let n = c.numHiddenLayers
+        let norms = n * (2 * h + attentionNorms) + h
+        let activeExperts = c.numExpertsPerTok + c.nSharedExperts
+        let bias = c.topkMethod == .biased ? c.nRoutedExperts : 0
+        var parts = [
+            Part(name: "embedding", total: c.vocabSize * h, active: h),
+            Part(name: "attention", total: n * attention, active: n * attention),
+        ]
+        if denseLayers > 0 {
+            parts.append(Part(name: "dense feed-forward", total: denseLayers * dense, active: denseLayers * dense))
+        }
+        if sparseLayers > 0 {
+            parts += [
+                Part(name: "routers", total: sparseLayers * (router + bias), active: sparseLayers * (router + bias)),
+                Part(
+                    name: "shared experts", total: sparseLayers * expert * c.nSharedExperts,
+                    active: sparseLayers * expert * c.nSharedExperts),
+                Part(
+                    name: "routed experts", total: sparseLayers * expert * c.nRoutedExperts,
+                    active: sparseLayers * expert * c.numExpertsPerTok),
+            ]
+        }
+        parts.append(Part(name: "norms", total: norms, active: norms))
+        let head = c.vocabSize * h
+        parts.append(Part(name: "output head", total: c.tieWordEmbeddings ? 0 : head, active: head))
+        if c.numNextnPredictLayers > 0 {
+            let layer =
+                attention + attentionNorms + 2 * h
+                + (c.nRoutedExperts > 0 ? router + bias + expert * (c.nRoutedExperts + c.nSharedExperts) : dense)
+            parts.append(
+                Part(
+                    name: "prediction modules", total: c.numNextnPredictLayers * (layer + 2 * h * h + 3 * h), active: 0))
+        }
+        self.parts = parts
+        multiplied =
+            n * attention + denseLayers * dense + sparseLayers * (router + expert * activeExperts) + head
+    }
+
+    /// All weights, those shared between parts counted once.
+    public var totalParameters: Int { parts.reduce(0) { $0 + $1.total } }
+    /// Weights one token uses: one row of the embedding, the whole head, the chosen experts.
+    public var activeParameters: Int { parts.reduce(0) { $0 + $1.active } }
+
+    /// Multiplications and additions of one token's forward pass in a context of `length` tokens, averaged over the
+    /// causal window (half of it).
+    public func forwardFLOPs(length: Int) -> Double {
+        let c = configuration
+        let widths = c.family.isLatent ? c.qkHeadDim + c.vHeadDim : 2 * c.vHeadDim
+        let attention = 2.0 * Double(c.numAttentionHeads * widths) * Double(length) / 2 * Double(c.numHiddenLayers)
+        return 2 * Double(multiplied) + attention
+    }
+
+    /// The same for training: forward, and twice as much backward.
+    public func trainingFLOPs(length: Int) -> Double { 3 * forwardFLOPs(length: length) }
+
+    /// Values that the cache keeps per token, all layers.
+    public var cachedValuesPerToken: Int {
+        let c = configuration
+        let row = c.family.isLatent ? c.kvLoraRank + c.qkRopeHeadDim : 2 * c.numAttentionHeads * c.vHeadDim
+        return c.numHiddenLayers * row
+    }
+
+    /// Values that multi-head attention with the same heads would keep per token.
+    public var multiHeadCachedValuesPerToken: Int {
+        let c = configuration
+        let widths = c.family.isLatent ? c.qkHeadDim + c.vHeadDim : 2 * c.vHeadDim
+        return c.numHiddenLayers * c.numAttentionHeads * widths
+    }
+}
