@@ -40,6 +40,7 @@ extension Tape {
         let rows = q.value.rows
         let tokens = rows / sequences
         precondition(rows == tokens * sequences && (shared == nil) == (shape.sharedWidth == 0))
+        precondition([q, keysValues, shared ?? q].allSatisfy { $0.value.type == computeType })
         precondition(
             computeType == .float32 || (shape.keyWidth % 2 == 0 && shape.sharedWidth % 2 == 0),
             "bfloat16 attention needs even widths")
@@ -92,6 +93,7 @@ extension Tape {
             guard let dOut = o.gradient else { return }
             let (dQ, qAdds) = q.gradientForAccumulation()
             let (dKV, kvAdds) = keysValues.gradientForAccumulation()
+            precondition(dOut.type == type && dQ.type == type && dKV.type == type, "one type throughout attention")
             precondition(!qAdds && !kvAdds, "queries, keys and values have one reader")
             let dShared = Tensor(
                 uninitialized: sequences * shape.heads * tokens, max(1, shape.sharedWidth))
@@ -123,7 +125,6 @@ extension Tape {
     /// The gradient of the shared key: the heads' own gradients, added in order.
     private static func sumHeads(_ parts: Tensor, into shared: Variable, shape: AttentionShape, sequences: Int) {
         let (dShared, adds) = shared.gradientForAccumulation()
-        precondition(!adds || dShared.type == .float32 || shared.value.rows > 0)
         let tokens = shared.value.rows / sequences
         let width = shape.sharedWidth
         CPU.shared.parallel(sequences) { sequence in
@@ -133,9 +134,9 @@ extension Tape {
                     first + head * tokens * width, ElementType.float32.code, first, Int64(tokens * width))
             }
             for token in 0..<tokens {
-                CPU.shared.kernels.convert(
-                    first + token * width, ElementType.float32.code, dShared.pointer(row: sequence * tokens + token),
-                    dShared.type.code, Int64(width))
+                let (sum, to) = (first + token * width, dShared.pointer(row: sequence * tokens + token))
+                if adds { CPU.shared.kernels.accumulate(to, dShared.type.code, sum, Int64(width)) }
+                CPU.shared.kernels.convert(sum, ElementType.float32.code, to, dShared.type.code, Int64(width))
             }
         }
     }
