@@ -1,4 +1,5 @@
 import CMinkeKernels
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -10,29 +11,28 @@ import CMinkeKernels
 
 /// The processor: its kernels and its threads.
 ///
-/// There is one, `CPU.shared`; operations run on it one at a time.
+/// There is one, `CPU.shared`. Operations that run at the same time are safe, but only one of them has all the threads.
 public final class CPU: @unchecked Sendable {
     public static let shared = CPU()
 
-    private(set) var kernels: MinkeKernels
-    private var pool: ThreadPool
+    /// The kernels in force, one of the constant tables of `CMinkeKernels`.
+    private let table: Atomic<UnsafePointer<MinkeKernels>>
+    private let pool: ThreadPool
 
     private init() {
-        kernels = minkeKernels().pointee
+        table = Atomic(minkeKernels())
         pool = ThreadPool(width: CPU.coreCount)
     }
+
+    var kernels: MinkeKernels { table.load(ordering: .relaxed).pointee }
 
     /// Processors that this process may run on.
     public static var coreCount: Int { Int(minkeCoreCount()) }
 
-    /// Threads that operations use. Results do not depend on it. Set only while nothing runs.
+    /// Threads that operations use, at least 1. Results do not depend on it.
     public var threadCount: Int {
         get { pool.width }
-        set {
-            guard newValue != pool.width else { return }
-            pool.stop()
-            pool = ThreadPool(width: newValue)
-        }
+        set { if newValue != pool.width { pool.resize(to: newValue) } }
     }
 
     /// The instruction set of the kernels in force: `avx512bf16`, `avx512`, `avx2`, `neon` or `portable`.
@@ -51,8 +51,8 @@ public final class CPU: @unchecked Sendable {
     /// Switches to another supported instruction set. Returns whether there is one of that name.
     @discardableResult
     public func use(instructionSet name: String) -> Bool {
-        guard let table = minkeKernelsNamed(name) else { return false }
-        kernels = table.pointee
+        guard let named = minkeKernelsNamed(name) else { return false }
+        table.store(named, ordering: .relaxed)
         return true
     }
 

@@ -3,10 +3,11 @@ public final class Variable {
     public let value: Tensor
     /// The element type in which the gradient is summed.
     let gradientType: ElementType
-    private(set) var gradient: Tensor?
     /// Set for a range of columns of another variable: its gradient is that range of the other's gradient.
     private let parent: (variable: Variable, columns: Range<Int>)?
-    private var holdsGradient = false
+    private var ownGradient: Tensor?
+    /// Columns of `ownGradient` that hold sums. Where there are any, the other columns are zero.
+    private var summed: [Range<Int>] = []
 
     /// - Parameter gradientType: `float32` where several operations add to the gradient; by default the value's type.
     public init(_ value: Tensor, gradientType: ElementType? = nil) {
@@ -24,43 +25,47 @@ public final class Variable {
     /// The variable made of columns `range`. Its gradient lies in this one's gradient.
     public func columns(_ range: Range<Int>) -> Variable { Variable(parent: self, columns: range) }
 
-    /// Memory for the gradient, and whether it already holds a sum.
-    func gradientForAccumulation() -> (Tensor, holdsSum: Bool) {
-        if gradient == nil {
-            if let parent {
-                gradient = parent.variable.wholeGradient().columns(parent.columns)
-            } else {
-                gradient = Tensor(uninitialized: value.rows, value.columns, type: gradientType)
-            }
+    /// The sum of the gradients that operations have stored so far; `nil` when there is none.
+    var gradient: Tensor? {
+        guard let parent else { return ownGradient }
+        return parent.variable.gradient?.columns(parent.columns)
+    }
+
+    /// Memory for the gradient, and whether it already holds a sum (else it must be stored to).
+    func gradientForAccumulation() -> (Tensor, holdsSum: Bool) { gradientForAccumulation(of: 0..<value.columns) }
+
+    private func gradientForAccumulation(of columns: Range<Int>) -> (Tensor, holdsSum: Bool) {
+        if let parent {
+            let first = parent.columns.lowerBound
+            return parent.variable.gradientForAccumulation(
+                of: first + columns.lowerBound..<first + columns.upperBound)
         }
-        defer { holdsGradient = true }
-        return (gradient!, holdsGradient)
+        let whole =
+            ownGradient
+            ?? (columns.count == value.columns
+                ? Tensor(uninitialized: value.rows, value.columns, type: gradientType)
+                : Tensor(zeros: value.rows, value.columns, type: gradientType))
+        ownGradient = whole
+        let holdsSum = summed.contains { $0.overlaps(columns) }
+        if !summed.contains(where: { columns.clamped(to: $0) == columns }) { summed.append(columns) }
+        return (whole.columns(columns), holdsSum)
     }
 
-    /// The gradient as zeros that views may then fill.
-    private func wholeGradient() -> Tensor {
-        if let gradient { return gradient }
-        let zeros = Tensor(zeros: value.rows, value.columns, type: gradientType)
-        gradient = zeros
-        holdsGradient = true
-        return zeros
+    /// Adds a gradient that nobody else will use: its memory is taken over if it is the first.
+    func receiveGradient(_ tensor: Tensor) {
+        if parent == nil, ownGradient == nil {
+            ownGradient = tensor
+            summed = [0..<value.columns]
+            return
+        }
+        let (sum, holdsSum) = gradientForAccumulation()
+        if holdsSum { sum.add(tensor) } else { sum.assign(tensor) }
     }
-
-    /// Takes over a gradient that nobody else will use; only when there is none yet.
-    func adoptGradient(_ tensor: Tensor) {
-        gradient = tensor
-        holdsGradient = true
-    }
-
-    var hasGradient: Bool { holdsGradient }
-
-    /// The gradient summed so far; for a range of columns, that range of the whole's.
-    var currentGradient: Tensor? { gradient ?? parent.flatMap { $0.variable.gradient?.columns($0.columns) } }
 
     /// Drops the gradient's memory once the operation that made the variable has used it.
     func releaseGradient() {
-        gradient = nil
-        holdsGradient = false
+        ownGradient = nil
+        summed = []
     }
 }
 

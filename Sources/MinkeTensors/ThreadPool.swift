@@ -13,48 +13,69 @@ import Synchronization
 ///
 /// A parallel region costs well under a microsecond while the workers are awake: they spin between regions and go to
 /// sleep only after about two milliseconds without work. Which thread runs a task is not determined; what a task
-/// computes must not depend on it.
+/// computes must not depend on it. A region that starts while another runs, inside a task or on another thread, is run
+/// by the thread that asked for it.
 final class ThreadPool: @unchecked Sendable {
-    let width: Int
-
+    private let threadCount = Atomic<Int>(1)
+    private let isBusy = Atomic<Bool>(false)
     private let generation = Atomic<Int>(0)
     private let next = Atomic<Int>(0)
     private let working = Atomic<Int>(0)
     private let sleeping = Atomic<Int>(0)
     private let isStopping = Atomic<Bool>(false)
-    private let isBusy = Atomic<Bool>(false)
     private var taskCount = 0
     private var body: ((Int) -> Void)?
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let wake = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    private var threads: [pthread_t] = []
+    private var workers: [pthread_t] = []
 
     /// Rounds of spinning before a worker sleeps; a round is a pause instruction.
     private static let spins = 20_000
 
     init(width: Int) {
-        self.width = max(1, width)
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(wake, nil)
-        for _ in 1..<self.width { start() }
+        resize(to: width)
     }
 
-    /// Ends the workers. The pool must be idle and is not used afterwards.
-    func stop() {
-        isStopping.store(true, ordering: .releasing)
+    deinit {
+        pthread_mutex_destroy(mutex)
+        pthread_cond_destroy(wake)
+        mutex.deallocate()
+        wake.deallocate()
+    }
+
+    /// Threads that run tasks, the caller's among them.
+    var width: Int { threadCount.load(ordering: .relaxed) }
+
+    /// Changes the number of threads, once the region that runs is done; fewer if the system grants no more. Width 1
+    /// ends all workers. Not to be called from a task.
+    func resize(to width: Int) {
+        var rounds = 0
+        while !begin() { ThreadPool.pause(&rounds) }
+        defer { isBusy.store(false, ordering: .releasing) }
+        isStopping.store(true, ordering: .sequentiallyConsistent)
         pthread_mutex_lock(mutex)
         pthread_cond_broadcast(wake)
         pthread_mutex_unlock(mutex)
-        for thread in threads { pthread_join(thread, nil) }
-        threads = []
+        for worker in workers { pthread_join(worker, nil) }
+        workers = []
+        isStopping.store(false, ordering: .relaxed)
+        generation.store(0, ordering: .relaxed)
+        while workers.count + 1 < width, start() {}
+        threadCount.store(workers.count + 1, ordering: .relaxed)
+    }
+
+    /// Claims the workers; false while somebody else has them.
+    private func begin() -> Bool {
+        isBusy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
     }
 
     /// Runs `body(0)` … `body(count - 1)`, in any order, on all threads; returns when all are done.
     ///
     /// A call from within a task, or from another thread while the pool is busy, runs its tasks by itself.
     func run(_ count: Int, _ body: (Int) -> Void) {
-        guard count > 1, width > 1, isBusy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
-        else {
+        guard count > 1, width > 1, begin() else {
             for task in 0..<count { body(task) }
             return
         }
@@ -63,7 +84,7 @@ final class ThreadPool: @unchecked Sendable {
             self.body = body
             taskCount = count
             next.store(0, ordering: .relaxed)
-            working.store(width - 1, ordering: .relaxed)
+            working.store(workers.count, ordering: .relaxed)
             generation.add(1, ordering: .sequentiallyConsistent)
             if sleeping.load(ordering: .sequentiallyConsistent) > 0 {
                 pthread_mutex_lock(mutex)
@@ -117,17 +138,24 @@ final class ThreadPool: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    private func start() {
-        let pool = Unmanaged.passRetained(self).toOpaque()
+    /// Starts a worker; false if the system does not allow another thread.
+    private func start() -> Bool {
+        let pool = Unmanaged.passRetained(self)
         #if canImport(Darwin)
-            var thread: pthread_t?
-            pthread_create(&thread, nil, { ThreadPool.enter($0) }, pool)
-            if let thread { threads.append(thread) }
+            var worker: pthread_t?
         #else
-            var thread = pthread_t()
-            pthread_create(&thread, nil, { ThreadPool.enter($0) }, pool)
-            threads.append(thread)
+            var worker = pthread_t()
         #endif
+        guard pthread_create(&worker, nil, { ThreadPool.enter($0) }, pool.toOpaque()) == 0 else {
+            pool.release()
+            return false
+        }
+        #if canImport(Darwin)
+            if let worker { workers.append(worker) }
+        #else
+            workers.append(worker)
+        #endif
+        return true
     }
 
     private static func enter(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {

@@ -190,7 +190,8 @@ static void crossEntropy(float *logits, int64_t stride, const int32_t *targets, 
         losses[r] = ignored ? 0 : logf(sum) + top - wanted;
         if (!dLogits) continue;
         float factor = ignored ? 0 : gradientScale / sum;
-        float atTarget = ignored ? 0 : z[targets[r]] * factor - gradientScale; // dLogits may be the logits' memory
+        // dLogits may be the logits' own memory: what the target needs is read before it is overwritten.
+        float atTarget = ignored ? 0 : z[targets[r]] * factor - gradientScale;
         void *to = advanced(dLogits, r * dStride, dType);
         WITH_TYPE(dType, T, {
             for (int64_t i = 0; i < columns; i++) store(to, i, T, z[i] * factor);

@@ -94,8 +94,9 @@ INLINE void packWords(uint32_t *to, const void *first, const void *second, int64
                       const int type, const int panelType, bool pad) {
     if (count >= width) {
         if (type == MinkeBFloat16 && panelType == MinkeBFloat16) {
-            const uint16_t *a = (const uint16_t *)first + at, *b = (const uint16_t *)second + at;
-            if (second)
+            const uint16_t *a = (const uint16_t *)first + at;
+            const uint16_t *b = second ? (const uint16_t *)second + at : 0;
+            if (b)
                 for (int j = 0; j < width; j++) to[j] = (uint32_t)a[j] | (uint32_t)b[j] << 16;
             else
                 for (int j = 0; j < width; j++) to[j] = a[j];

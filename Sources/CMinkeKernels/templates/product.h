@@ -81,7 +81,7 @@ INLINE void multiplyWord(const int type, const int rows, const char *a, int64_t 
     UNROLL for (int i = 0; i < rows; i++) {
         const char *at = a + i * rowBytes;
         if (type == MinkeBFloat16) {
-            uint32_t word = half ? *(const uint16_t *)at : *(const uint32_t *)at;
+            uint32_t word = half ? *(const uint16_t *)at : *(const Word *)at;
 #if HAS_DOT
             __m512bh left = (__m512bh)_mm512_set1_epi32((int)word);
             UNROLL for (int v = 0; v < TILE_VECTORS; v++)
@@ -94,7 +94,7 @@ INLINE void multiplyWord(const int type, const int rows, const char *a, int64_t 
             }
 #endif
         } else {
-            float left = *(const float *)at;
+            float left = *(const WordAsFloat *)at;
             UNROLL for (int v = 0; v < TILE_VECTORS; v++) sums[i][v] = sums[i][v] + left * right[v];
         }
     }

@@ -14,6 +14,9 @@ typedef float Floats __attribute__((vector_size(WIDTH * 4), aligned(4), may_alia
 typedef int32_t Ints __attribute__((vector_size(WIDTH * 4), aligned(4), may_alias));
 typedef uint32_t Words __attribute__((vector_size(WIDTH * 4), aligned(4), may_alias));
 typedef uint16_t Halves __attribute__((vector_size(WIDTH * 2), aligned(2), may_alias));
+/// One packed word, whatever it was written as; bfloat16 rows of odd length start at any even address.
+typedef uint32_t Word __attribute__((aligned(2), may_alias));
+typedef float WordAsFloat __attribute__((may_alias));
 
 INLINE float floatOfBits(uint32_t bits) {
     float x;

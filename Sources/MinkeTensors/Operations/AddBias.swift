@@ -14,7 +14,7 @@ extension Tape {
                 Int64(rows.count), Int64(value.columns))
         }
         record {
-            guard bias.isTrainable, let dx = x.currentGradient else { return }
+            guard bias.isTrainable, let dx = x.gradient else { return }
             bias.gradientOrZero().addSumOfRows(dx)
         }
     }

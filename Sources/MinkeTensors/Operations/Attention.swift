@@ -58,6 +58,7 @@ extension Tape {
         let rows = q.value.rows
         let tokens = rows / sequences
         precondition(rows == tokens * sequences && (shared == nil) == (shape.sharedWidth == 0))
+        precondition([q, keysValues, shared ?? q].allSatisfy { $0.value.type == computeType })
         precondition(
             computeType == .float32 || (shape.keyWidth % 2 == 0 && shape.sharedWidth % 2 == 0),
             "bfloat16 attention needs even widths")
@@ -111,6 +112,7 @@ extension Tape {
             let (dK, kAdds) = keys.variable.gradientForAccumulation()
             let (dV, vAdds) =
                 values.variable === keys.variable ? (dK, false) : values.variable.gradientForAccumulation()
+            precondition(dOut.type == type && dQ.type == type && dK.type == type, "one type throughout attention")
             precondition(!qAdds && !kAdds && !vAdds, "queries, keys and values have one reader")
             let dShared = Tensor(
                 uninitialized: sequences * shape.heads * tokens, max(1, shape.sharedWidth))
@@ -151,9 +153,9 @@ extension Tape {
                     first + head * tokens * width, ElementType.float32.code, first, Int64(tokens * width))
             }
             for token in 0..<tokens {
-                CPU.shared.kernels.convert(
-                    first + token * width, ElementType.float32.code, dShared.pointer(row: sequence * tokens + token),
-                    dShared.type.code, Int64(width))
+                let (sum, to) = (first + token * width, dShared.pointer(row: sequence * tokens + token))
+                if adds { CPU.shared.kernels.accumulate(to, dShared.type.code, sum, Int64(width)) }
+                CPU.shared.kernels.convert(sum, ElementType.float32.code, to, dShared.type.code, Int64(width))
             }
         }
     }

@@ -19,6 +19,7 @@ extension Tape {
         let cpu = CPU.shared
         let input = x.value
         let vocabulary = head.rows
+        precondition(input.type == computeType, "the head reads rows in the compute type")
         precondition(targets.count == input.rows && targets.allSatisfy { $0 < vocabulary })
         let counted = targets.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) }
         let scale = lossScale / Float(max(1, counted))
@@ -31,7 +32,8 @@ extension Tape {
             let logits = Tensor(uninitialized: rows.count, vocabulary)
             Product.multiply(part, panels: panels, into: logits)
             // In float the gradient may overwrite the logits; in bfloat16 it is half as wide.
-            let dLogits = computeType == .float32 ? logits : Tensor(uninitialized: rows.count, vocabulary, type: computeType)
+            let dLogits =
+                computeType == .float32 ? logits : Tensor(uninitialized: rows.count, vocabulary, type: computeType)
             losses.withUnsafeMutableBufferPointer { losses in
                 targets.withUnsafeBufferPointer { targets in
                     guard let losses = losses.baseAddress, let targets = targets.baseAddress else { return }
@@ -52,11 +54,7 @@ extension Tape {
                 Product.outer(dLogits, part, [.init(rows: 0..<rows.count, out: gradient, adds: adds)])
             }
         }
-        if let dx {
-            record {
-                if x.hasGradient { x.gradientForAccumulation().0.add(dx) } else { x.adoptGradient(dx) }
-            }
-        }
+        if let dx { record { x.receiveGradient(dx) } }
         return losses
     }
 }

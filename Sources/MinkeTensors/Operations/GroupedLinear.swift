@@ -11,6 +11,7 @@ extension Tape {
     ///   - offsets: `groups + 1` row numbers; group e has rows `offsets[e]..<offsets[e + 1]`.
     /// - Returns: `[slots, rows of one W]`.
     public func groupedLinear(_ x: Variable, _ weight: Parameter, offsets: [Int]) -> Variable {
+        precondition(x.value.type == computeType && offsets.count == weight.groups + 1)
         let value = Tensor(uninitialized: x.value.rows, weight.rows, type: computeType)
         Tape.multiplyGroups(x.value, weight.packed(computeType, transposed: true), into: value, offsets: offsets)
         let y = Variable(value)
@@ -46,7 +47,8 @@ extension Tape {
             let (first, end) = (offsets[group], offsets[group + 1])
             let parts = (end - first + Product.rowsPerTask - 1) / Product.rowsPerTask
             for part in 0..<parts {
-                blocks.append((group, first + (end - first) * part / parts..<first + (end - first) * (part + 1) / parts))
+                blocks.append(
+                    (group, first + (end - first) * part / parts..<first + (end - first) * (part + 1) / parts))
             }
         }
         let panelCount = (out.columns + 31) / 32

@@ -41,13 +41,7 @@ extension Tape {
             }
             if let bias, bias.isTrainable { bias.gradientOrZero().addSumOfRows(dy) }
             Tape.propagate(dy, through: weight, to: x)
-            if let residual {
-                if residual.hasGradient {
-                    residual.gradientForAccumulation().0.add(received)
-                } else {
-                    residual.adoptGradient(received)
-                }
-            }
+            residual?.receiveGradient(received)
             y.releaseGradient()
         }
         return y

@@ -159,8 +159,13 @@ extension Tensor {
         return result
     }
 
-    /// Adds `other` to a `float32` tensor of the same shape.
+    /// Adds `other`, a tensor of the same shape; a narrower sum is taken in `float32` and rounded once.
     func add(_ other: Tensor) {
+        if type != .float32 {
+            let sum = converted(to: .float32)
+            sum.add(other)
+            return assign(sum)
+        }
         CPU.shared.parallel(rows, chunk: Tensor.rowsPerTask) { range in
             for row in range {
                 CPU.shared.kernels.accumulate(

@@ -62,7 +62,7 @@ extension Tape {
         precondition(positions.count == x.value.rows && positions.allSatisfy { $0 >= 0 && $0 < table.positions })
         turn(x.value, 1)
         record {
-            if let gradient = x.currentGradient { turn(gradient, -1) }
+            if let gradient = x.gradient { turn(gradient, -1) }
         }
     }
 }

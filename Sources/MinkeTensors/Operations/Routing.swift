@@ -112,6 +112,10 @@ extension Tape {
         _ logits: Variable, bias: Parameter?, rule: RoutingRule, balance: Float = 0, lossScale: Float = 1,
         sequences: Int = 1
     ) -> Routing {
+        precondition(
+            logits.value.columns == rule.experts && logits.value.isContiguous
+                && rule.experts <= RoutingRule.maximumExperts && rule.experts % rule.groups == 0
+                && rule.topGroups <= rule.groups && rule.topK <= rule.experts / rule.groups * rule.topGroups)
         let cpu = CPU.shared
         let rows = logits.value.rows
         let scores = Tensor(uninitialized: rows, rule.experts)
@@ -195,6 +199,7 @@ extension Tape {
         record {
             guard let dy = y.gradient else { return }
             let (dx, adds) = x.gradientForAccumulation()
+            precondition(dx.isContiguous, "dispatched rows are whole")
             routing.slots.withUnsafeBufferPointer { slots in
                 guard let base = slots.baseAddress else { return }
                 cpu.parallel(input.rows, chunk: Tensor.rowsPerTask) { rows in
@@ -220,6 +225,7 @@ extension Tape {
         let cpu = CPU.shared
         let width = y.value.columns
         let tokens = residual.value.rows
+        precondition(residual.value.columns == width && residual.value.isContiguous && y.value.isContiguous)
         let value = Tensor(uninitialized: tokens, width)
         routing.slots.withUnsafeBufferPointer { slots in
             guard let base = slots.baseAddress else { return }
@@ -233,8 +239,9 @@ extension Tape {
         let out = Variable(value)
         record {
             guard let dOut = out.gradient else { return }
-            let (dY, _) = y.gradientForAccumulation()
-            let (dWeights, _) = routing.weights.gradientForAccumulation()
+            let (dY, yAdds) = y.gradientForAccumulation()
+            let (dWeights, weightsAdd) = routing.weights.gradientForAccumulation()
+            precondition(!yAdds && !weightsAdd && dY.isContiguous, "expert outputs and weights have one reader")
             routing.slots.withUnsafeBufferPointer { slots in
                 guard let base = slots.baseAddress else { return }
                 cpu.parallel(tokens, chunk: Tensor.rowsPerTask) { rows in
@@ -244,11 +251,7 @@ extension Tape {
                         Int64(rows.upperBound))
                 }
             }
-            if residual.hasGradient {
-                residual.gradientForAccumulation().0.add(dOut)
-            } else {
-                residual.adoptGradient(dOut)
-            }
+            residual.receiveGradient(dOut)
             out.releaseGradient()
         }
         return out
