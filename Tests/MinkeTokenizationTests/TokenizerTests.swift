@@ -107,7 +107,7 @@ import Testing
         #expect(configuration["bos_token"] == "<｜begin▁of▁sentence｜>")
         #expect(configuration["tokenizer_class"] == "PreTrainedTokenizerFast")
         #expect(tokenizer.specialTokensMap["pad_token"] == "<｜▁pad▁｜>")
-        let other: JSON = ["eos_token": ["content": "<｜User｜>"], "pad_token": nil, "add_bos_token": true]
+        let other: JSON = ["eos_token": ["content": "<｜User｜>"], "pad_token": .null, "add_bos_token": true]
         let reread = try Tokenizer(parsing: tokenizer.json, configuration: other)
         #expect([reread.bosToken, reread.eosToken, reread.padToken] == [0, 3, nil])
         #expect(reread.addsBOS)
@@ -146,7 +146,7 @@ extension JSON {
     mutating func edit(_ path: [String], _ change: (inout JSON) -> Void) throws {
         guard let key = path.first else { return change(&self) }
         var object = try #require(objectValue)
-        var value = object[key] ?? nil
+        var value = object[key] ?? .null
         try value.edit(Array(path.dropFirst()), change)
         object[key] = value
         self = .object(object)

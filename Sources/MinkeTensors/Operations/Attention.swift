@@ -58,7 +58,7 @@ extension Tape {
         let rows = q.value.rows
         let tokens = rows / sequences
         precondition(rows == tokens * sequences && (shared == nil) == (shape.sharedWidth == 0))
-        precondition([q, keysValues, shared ?? q].allSatisfy { $0.value.type == computeType })
+        precondition([q, keys.variable, values.variable, shared ?? q].allSatisfy { $0.value.type == computeType })
         precondition(
             computeType == .float32 || (shape.keyWidth % 2 == 0 && shape.sharedWidth % 2 == 0),
             "bfloat16 attention needs even widths")
