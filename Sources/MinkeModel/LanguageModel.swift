@@ -43,12 +43,17 @@ public final class LanguageModel {
 
     /// Loads a Hugging Face folder.
     public convenience init(contentsOf folder: ModelFolder) throws {
-        let configuration: ModelConfiguration
+        var configuration: ModelConfiguration
         do {
             configuration = try ModelConfiguration(folder.configuration)
         } catch let error as InputError {
             throw error.located(at: FileSystem.join(folder.path, "config.json"))
         }
+        // Copies of a release often lack the prediction modules that its configuration names.
+        configuration.numNextnPredictLayers =
+            (0..<configuration.numNextnPredictLayers).prefix {
+                folder.hasTensor("model.layers.\(configuration.numHiddenLayers + $0).eh_proj.weight")
+            }.count
         try self.init(configuration, weights: .folder(folder))
     }
 
