@@ -94,7 +94,7 @@ def cores():
 
 
 def quiet_or_warn(say, results):
-    """Say so when other work kept more than a tenth of a core per core busy during any run."""
+    """Say so when other work kept more than a tenth of the cores busy during any run."""
     most = max((r["others"] for r in results if r["others"] is not None), default=0.0)
     if most > 0.1 * cores():
         say(f"warning: other work kept up to {most:.1f} cores busy during these runs; take the figures again on a quiet machine")
