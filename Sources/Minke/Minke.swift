@@ -1,1 +1,1 @@
-// Opened for building.
+@_exported import MinkeTraining

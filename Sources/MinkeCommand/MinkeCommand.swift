@@ -2,5 +2,7 @@ import ArgumentParser
 
 @main
 struct MinkeCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "minke", abstract: "Trains and serves DeepSeek-style language models.")
+    static let configuration = CommandConfiguration(
+        commandName: "minke", abstract: "Trains and serves DeepSeek-style language models.",
+        subcommands: [BenchCommand.self])
 }

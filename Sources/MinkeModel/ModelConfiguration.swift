@@ -25,7 +25,7 @@ public struct ModelConfiguration: Equatable, Sendable {
     }
 
     /// How experts are chosen.
-    public enum TopKMethod: String, Sendable {
+    public enum TopKMethod: String, Sendable, CaseIterable {
         /// The best of all (V2-Lite).
         case greedy
         /// The best of the best groups, a group counting as its best expert (V2).
@@ -35,7 +35,7 @@ public struct ModelConfiguration: Equatable, Sendable {
     }
 
     /// How logits become scores.
-    public enum ScoringFunction: String, Sendable {
+    public enum ScoringFunction: String, Sendable, CaseIterable {
         case softmax, sigmoid
     }
 

@@ -11,3 +11,6 @@ func sineAndCosine(_ angle: Double) -> (sine: Double, cosine: Double) { (sin(ang
 
 /// base to the power of a whole number.
 func power(_ base: Double, _ exponent: Int) -> Double { pow(base, Double(exponent)) }
+
+/// Logarithm to base e.
+func naturalLogarithm(_ x: Double) -> Double { log(x) }

@@ -47,8 +47,9 @@ public final class Parameter {
         return (memory, false)
     }
 
-    /// Sets the gradient to `zero` where nothing has reached it, and returns it.
-    func gradientOrZero() -> Tensor {
+    /// The gradient, made zero first if nothing has reached it.
+    @discardableResult
+    public func gradientOrZero() -> Tensor {
         let (tensor, holdsSum) = gradientForAccumulation()
         if !holdsSum { tensor.clear() }
         return tensor

@@ -257,3 +257,21 @@ extension Tape {
         return out
     }
 }
+
+extension Routing {
+    /// Mean over the tokens of the entropy of their scores divided by the scores' sum, as a share of its largest value
+    /// log(experts): 1 when the router does not care, 0 when it is certain.
+    public var scoreEntropy: Double {
+        let width = scores.columns
+        guard width > 1, scores.rows > 0 else { return 1 }
+        let total = scores.values.withUnsafeBufferPointer { values in
+            (0..<scores.rows).reduce(0.0) { result, row in
+                let own = values[row * width..<(row + 1) * width]
+                let sum = own.reduce(0, +)
+                return result
+                    - own.reduce(0.0) { $0 + ($1 > 0 ? Double($1 / sum) * naturalLogarithm(Double($1 / sum)) : 0) }
+            }
+        }
+        return total / Double(scores.rows) / naturalLogarithm(Double(width))
+    }
+}

@@ -1,0 +1,139 @@
+import MinkeFiles
+import MinkeModel
+
+/// Recipes with one dial for size.
+public enum Preset: String, Sendable, CaseIterable {
+    /// The small sparse model of the quickstart.
+    case quickstart
+    /// Characters of Shakespeare: the least arithmetic to a validation loss of 1.88.
+    case shakespeare
+    /// A general recipe; `depth` sets layers, width and experts.
+    case sparse
+    /// The configuration that training speed is measured on.
+    case reference
+
+    /// What the preset is for, in one line.
+    public var summary: String {
+        switch self {
+        case .quickstart: "a small sparse model that learns in about a minute"
+        case .shakespeare: "characters of Shakespeare, least arithmetic to a loss of 1.88"
+        case .sparse: "latent attention and fine-grained experts at any size (depth=4)"
+        case .reference: "the 11.6 M-parameter configuration of the speed benchmark"
+        }
+    }
+
+    /// The run that the preset stands for.
+    ///
+    /// - Parameter depth: layers; nil for the preset's own. Width, heads and experts follow.
+    public func configuration(depth: Int? = nil) throws -> RunConfiguration {
+        if let depth, !(1...64).contains(depth) {
+            throw InputError("depth must lie between 1 and 64", at: "depth")
+        }
+        switch self {
+        case .sparse: return Self.sparse(depth: depth ?? 4)
+        case .quickstart: return Self.quickstart(depth: depth ?? 3)
+        case .shakespeare: return Self.shakespeare(depth: depth ?? 2)
+        case .reference: return Self.reference(depth: depth ?? 6)
+        }
+    }
+
+    /// Sixteen experts of half the model's width, three a token and one shared: the proportions that equalled a dense
+    /// model of half again the arithmetic in our runs.
+    private static func sparseModel(depth: Int, width: Int, vocabulary: Int) -> ModelConfiguration {
+        let heads = max(2, width / 64)
+        var model = ModelConfiguration(
+            family: .deepseekV3, vocabSize: vocabulary, hiddenSize: width, numHiddenLayers: depth,
+            numAttentionHeads: heads, intermediateSize: 2 * width)
+        model.kvLoraRank = max(32, width / 4)
+        model.qkNopeHeadDim = 32
+        model.qkRopeHeadDim = 16
+        model.vHeadDim = 32
+        model.nRoutedExperts = 16
+        model.nSharedExperts = 1
+        model.numExpertsPerTok = 3
+        model.moeIntermediateSize = width / 2
+        model.routedScalingFactor = 1
+        model.rmsNormEps = 1e-6
+        return model
+    }
+
+    private static func sparse(depth: Int) -> RunConfiguration {
+        var run = RunConfiguration(model: sparseModel(depth: depth, width: 64 * depth, vocabulary: 4096))
+        run.model.firstKDenseReplace = depth > 3 ? 1 : 0
+        run.model.maxPositionEmbeddings = 2048
+        run.tokenizer = .bpe
+        run.steps = 2000
+        run.schedule.warmupSteps = 50
+        run.biasUpdateRate = 0.005
+        run.initialization = Initialization(deviation: 0.02, outputDeviation: 0)
+        run.optimizer.muonRate = 0.01
+        run.optimizer.rate = 0.003
+        run.sampleInterval = 500
+        return run
+    }
+
+    private static func quickstart(depth: Int) -> RunConfiguration {
+        var run = RunConfiguration(model: sparseModel(depth: depth, width: 128, vocabulary: 1024))
+        run.model.maxPositionEmbeddings = 1024
+        run.tokenizer = .bpe
+        run.tokenizerVocabulary = 1024
+        run.sequenceLength = 128
+        run.batchSize = 16
+        run.steps = 600
+        run.schedule.warmupSteps = 10
+        run.biasUpdateRate = 0.02
+        run.initialization = Initialization(deviation: 0.02, outputDeviation: 0, headDeviation: 0)
+        run.optimizer.muonRate = 0.02
+        run.optimizer.rate = 0.01
+        run.optimizer.decay = 0.01
+        run.evaluationInterval = 50
+        run.evaluationTokens = 65_536
+        return run
+    }
+
+    private static func shakespeare(depth: Int) -> RunConfiguration {
+        var run = RunConfiguration(model: sparseModel(depth: depth, width: 96, vocabulary: 259))
+        run.model.maxPositionEmbeddings = 1024
+        run.validationFraction = 0.1
+        run.sequenceLength = 64
+        run.batchSize = 32
+        run.steps = 180
+        run.schedule.decayFraction = 0.6
+        run.gradientClip = 0
+        run.biasUpdateRate = 0.02
+        run.initialization = Initialization(
+            deviation: 0.05, outputDeviation: 0, headDeviation: 0, embeddingDeviation: 1)
+        run.optimizer.muonRate = 0.04
+        run.optimizer.rate = 0.03
+        run.optimizer.decay = 0
+        run.optimizer.epsilon = 1e-10
+        run.evaluationInterval = 20
+        run.evaluationTokens = 1 << 30
+        return run
+    }
+
+    private static func reference(depth: Int) -> RunConfiguration {
+        var model = ModelConfiguration(
+            family: .deepseekV3, vocabSize: 4096, hiddenSize: 256, numHiddenLayers: depth, numAttentionHeads: 4,
+            intermediateSize: 512)
+        model.qLoraRank = 128
+        model.kvLoraRank = 64
+        model.qkNopeHeadDim = 32
+        model.qkRopeHeadDim = 16
+        model.vHeadDim = 32
+        model.nRoutedExperts = 16
+        model.nSharedExperts = 1
+        model.numExpertsPerTok = 2
+        model.moeIntermediateSize = 128
+        model.firstKDenseReplace = 1
+        model.maxPositionEmbeddings = 2048
+        var run = RunConfiguration(model: model)
+        run.tokenizer = .bpe
+        run.optimizer.usesMuon = false
+        run.optimizer.rate = 1e-3
+        run.gradientClip = 0
+        run.steps = 1000
+        run.schedule.shape = .constant
+        return run
+    }
+}

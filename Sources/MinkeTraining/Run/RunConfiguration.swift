@@ -1,0 +1,99 @@
+import MinkeFiles
+import MinkeModel
+import MinkeTensors
+
+/// Everything that decides what a training run computes: model, data, optimiser, schedule, seed.
+///
+/// The same configuration over the same corpus gives the same weights, bit for bit, on the same instruction set.
+public struct RunConfiguration: Equatable, Sendable {
+    /// Text to tokens.
+    public enum TokenizerKind: String, Sendable, CaseIterable {
+        /// Every byte is a token.
+        case bytes
+        /// Byte-pair encoding trained on the corpus.
+        case bpe
+    }
+
+    public enum Precision: String, Sendable, CaseIterable {
+        case float32 = "f32"
+        case bfloat16 = "bf16"
+
+        var elementType: ElementType { self == .float32 ? .float32 : .bfloat16 }
+    }
+
+    public var model: ModelConfiguration
+    public var initialization = Initialization(deviation: 0.02)
+    public var seed = 1
+
+    public var tokenizer: TokenizerKind = .bytes
+    /// Vocabulary of a trained tokenizer.
+    public var tokenizerVocabulary = 4096
+    /// Share of the corpus kept for validation.
+    public var validationFraction = 0.05
+
+    /// Tokens of one sequence.
+    public var sequenceLength = 256
+    /// Sequences of one pass.
+    public var batchSize = 16
+    /// Passes of one step.
+    public var accumulation = 1
+    public var steps = 1000
+    public var precision: Precision = .bfloat16
+
+    public var optimizer = Optimizer.Settings()
+    public var schedule = RateSchedule()
+    /// Largest norm of all gradients together; 0: no clipping.
+    public var gradientClip = 1.0
+    /// γ of the balancing rule without auxiliary loss.
+    public var biasUpdateRate = 0.001
+    /// α of the sequence-wise balance loss.
+    public var balanceLoss = 0.0
+    /// λ of multi-token prediction.
+    public var predictionWeight = 0.3
+
+    /// Steps between evaluations; 0: only at the end.
+    public var evaluationInterval = 100
+    /// Most tokens that one evaluation reads.
+    public var evaluationTokens = 262_144
+    /// Steps between text samples; 0: only at the end.
+    public var sampleInterval = 0
+    /// Seconds between checkpoints.
+    public var saveInterval = 120.0
+
+    public init(model: ModelConfiguration) { self.model = model }
+
+    /// Tokens of one step.
+    public var tokensPerStep: Int { sequenceLength * batchSize * accumulation }
+
+    /// Throws ``InputError`` naming the key for values that no run can have.
+    public func validate() throws {
+        try model.validate()
+        func require(_ condition: Bool, _ key: String, _ rule: String) throws {
+            if !condition { throw InputError("\(key) \(rule)", at: key) }
+        }
+        try require(
+            sequenceLength >= 2 && sequenceLength <= model.maxPositionEmbeddings, "sequence_length",
+            "must lie between 2 and max_position_embeddings (\(model.maxPositionEmbeddings))")
+        try require(batchSize >= 1 && batchSize <= 1 << 16, "batch_size", "must lie between 1 and 65536")
+        try require(accumulation >= 1 && accumulation <= 1 << 16, "accumulation", "must lie between 1 and 65536")
+        try require(tokensPerStep <= 1 << 26, "batch_size", "times sequence_length is too large")
+        try require(steps >= 1, "steps", "must be positive")
+        try require((0..<1).contains(validationFraction), "validation_fraction", "must lie between 0 and 1")
+        try require(tokenizerVocabulary >= 300 && tokenizerVocabulary <= 1 << 20, "tokenizer_vocabulary", "must lie between 300 and 1048576")
+        for (value, key) in [
+            (optimizer.rate, "learning_rate"), (optimizer.muonRate, "muon_learning_rate"),
+            (optimizer.decay, "weight_decay"), (gradientClip, "gradient_clip"), (biasUpdateRate, "bias_update_rate"),
+            (balanceLoss, "balance_loss"), (predictionWeight, "mtp_weight"), (schedule.finalFactor, "final_rate"),
+            (schedule.decayFraction, "decay_fraction"), (initialization.deviation, "init_std"),
+        ] {
+            try require(value.isFinite && value >= 0 && value < 1e4, key, "must be a number from 0 up")
+        }
+        for (value, key) in [(optimizer.beta1, "beta1"), (optimizer.beta2, "beta2"), (optimizer.momentum, "momentum")] {
+            try require((0..<1).contains(value), key, "must lie between 0 and 1")
+        }
+        if precision == .bfloat16 {
+            let widths = [model.qkRopeHeadDim, model.family.isLatent ? model.qkNopeHeadDim : 2]
+            try require(widths.allSatisfy { $0 % 2 == 0 }, "qk_nope_head_dim", "must be even with precision bf16")
+        }
+    }
+}
