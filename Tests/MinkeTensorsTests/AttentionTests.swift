@@ -21,7 +21,7 @@ import Testing
         let q = Tensor([Float](repeating: 30, count: tokens), rows: tokens, columns: 1)
         let kv = Tensor((0..<tokens).flatMap { [Float($0), Float($0)] }, rows: tokens, columns: 2)
         let shape = AttentionShape(heads: 1, keyWidth: 1, valueWidth: 1, scale: 1)
-        let out = Tape().attention(Variable(q), keysValues: Variable(kv), shared: nil, shape: shape, sequences: 1)
+        let out = attend(Tape(), Variable(q), keysValues: Variable(kv), shared: nil, shape: shape)
         // Every query finds its own key best by far.
         for (token, value) in out.value.values.enumerated() {
             #expect(abs(value - Float(token)) <= 1e-4 * Float(token))
@@ -36,8 +36,8 @@ import Testing
             let tape = Tape(isRecording: true)
             let q = Variable(Tensor(zeros: tokens, 12))
             let kv = Variable(Tensor(zeros: tokens, 16))
-            let out = tape.attention(
-                q, keysValues: kv, shared: Variable(Tensor(zeros: tokens, 4)), shape: shape, sequences: 1)
+            let out = attend(
+                tape, q, keysValues: kv, shared: Variable(Tensor(zeros: tokens, 4)), shape: shape)
             out.receiveGradient(Tensor(zeros: tokens, 8))
             tape.backward()
             #expect(TensorMemory.reservedBytes < 12 << 20)
@@ -167,7 +167,7 @@ private struct AttentionCase {
         let tape = Tape(computeType: type, isRecording: true)
         let shape = AttentionShape(
             heads: heads, keyWidth: keyWidth, sharedWidth: sharedWidth, valueWidth: valueWidth, scale: scale)
-        let out = tape.attention(q, keysValues: kv, shared: shared, shape: shape, sequences: sequences)
+        let out = attend(tape, q, keysValues: kv, shared: shared, shape: shape, sequences: sequences)
         out.receiveGradient(data.dOut)
         tape.backward()
         // In bfloat16 the weights and the scores' gradients are rounded before they are multiplied.

@@ -52,11 +52,11 @@ import Testing
         let shape = AttentionShape(heads: 2, keyWidth: 3, sharedWidth: 2, valueWidth: 4, scale: 0.8)
         let inputs = [numbers.tensor(14, 10), numbers.tensor(14, 14), numbers.tensor(14, 2)]
         GradientCheck(inputs: inputs) {
-            $0.attention($1[0], keysValues: $1[1], shared: $1[2], shape: shape, sequences: 2)
+            attend($0, $1[0], keysValues: $1[1], shared: $1[2], shape: shape, sequences: 2)
         }.run("attention")
         let plain = AttentionShape(heads: 2, keyWidth: 5, valueWidth: 2, scale: 0.8)
         GradientCheck(inputs: Array(inputs.prefix(2))) {
-            $0.attention($1[0], keysValues: $1[1], shared: nil, shape: plain, sequences: 1)
+            attend($0, $1[0], keysValues: $1[1], shared: nil, shape: plain)
         }.run("attention without a shared key")
     }
 

@@ -78,8 +78,8 @@ private struct Block {
         let shared = compressed.columns(12..<16)
         tape.rotate(shared, positions: positions, table: rotary)
         let latent = tape.rmsNorm(compressed.columns(0..<12), weight: latentNorm, epsilon: 1e-6)
-        let mixed = tape.attention(
-            q, keysValues: tape.linear(latent, expand), shared: shared, shape: shape, sequences: sequences)
+        let mixed = attend(
+            tape, q, keysValues: tape.linear(latent, expand), shared: shared, shape: shape, sequences: sequences)
         let attended = tape.linear(mixed, output, addedTo: stream)
         let y = tape.rmsNorm(attended, weight: norm, epsilon: 1e-6, gradientType: .float32)
         let routing = tape.route(

@@ -29,8 +29,8 @@ import Testing
             let latent = tape.rmsNorm(compressed.columns(0..<6), weight: norm, epsilon: 1e-2)
             let shared = compressed.columns(6..<8)
             tape.rotate(shared, positions: [0, 1, 2, 3, 4, 5, 6], table: table)
-            return tape.attention(
-                inputs[1], keysValues: tape.linear(latent, up), shared: shared, shape: shape, sequences: 1)
+            return attend(
+                tape, inputs[1], keysValues: tape.linear(latent, up), shared: shared, shape: shape)
         }.run("views of one projection")
     }
 
@@ -56,30 +56,6 @@ import Testing
         GradientCheck(inputs: [numbers.tensor(6, 8), numbers.tensor(6, 4)], parameters: [weight]) { tape, inputs in
             tape.linear(inputs[1], weight, addedTo: inputs[0].columns(2..<5))
         }.run("a view as residual")
-    }
-
-    @Test(arguments: [ElementType.float32, .bfloat16]) func sharedKeysMayHaveAnotherReader(type: ElementType) {
-        var numbers = Numbers(5)
-        let (q, kv, shared) = (
-            numbers.tensor(4, 4, type: type), numbers.tensor(4, 4, type: type), numbers.tensor(4, 2, type: type)
-        )
-        let weight = numbers.parameter(2, 2, exactIn: type)
-        let shape = AttentionShape(heads: 1, keyWidth: 2, sharedWidth: 2, valueWidth: 2, scale: 0.7)
-        let dOut = numbers.tensor(4, 2, type: type)
-        func gradient(attends: Bool, projects: Bool) -> Matrix {
-            let key = Variable(shared)
-            let tape = Tape(computeType: type, isRecording: true)
-            if attends {
-                tape.attention(Variable(q), keysValues: Variable(kv), shared: key, shape: shape, sequences: 1)
-                    .receiveGradient(dOut.converted(to: type))
-            }
-            if projects { tape.linear(key, weight).receiveGradient(dOut) }
-            tape.backward()
-            return Matrix(key.gradient ?? Tensor(zeros: 4, 2))
-        }
-        let sum = gradient(attends: true, projects: false) + gradient(attends: false, projects: true)
-        let both = gradient(attends: true, projects: true)
-        for (a, b) in zip(both.values, sum.values) { #expect(abs(a - b) <= (type == .float32 ? 1e-6 : 2e-2)) }
     }
 
     @Test func secondGradientsIntoBfloat16StayInside() {

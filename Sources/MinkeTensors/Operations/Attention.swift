@@ -125,6 +125,7 @@ extension Tape {
     /// The gradient of the shared key: the heads' own gradients, added in order.
     private static func sumHeads(_ parts: Tensor, into shared: Variable, shape: AttentionShape, sequences: Int) {
         let (dShared, adds) = shared.gradientForAccumulation()
+        precondition(!adds, "the shared key has one reader")
         let tokens = shared.value.rows / sequences
         let width = shape.sharedWidth
         CPU.shared.parallel(sequences) { sequence in
@@ -135,7 +136,6 @@ extension Tape {
             }
             for token in 0..<tokens {
                 let (sum, to) = (first + token * width, dShared.pointer(row: sequence * tokens + token))
-                if adds { CPU.shared.kernels.accumulate(to, dShared.type.code, sum, Int64(width)) }
                 CPU.shared.kernels.convert(sum, ElementType.float32.code, to, dShared.type.code, Int64(width))
             }
         }
