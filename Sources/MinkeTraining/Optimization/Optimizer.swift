@@ -41,8 +41,11 @@ public final class Optimizer {
                 let value = weight.parameter.value
                 let decays = weight.role != .norm && weight.role != .bias
                 adam.append(
-                    (weight.parameter, Tensor(zeros: value.rows, value.columns), Tensor(zeros: value.rows, value.columns),
-                        decays))
+                    (
+                        weight.parameter, Tensor(zeros: value.rows, value.columns),
+                        Tensor(zeros: value.rows, value.columns),
+                        decays
+                    ))
             }
         }
         adamParameters = adam

@@ -11,7 +11,8 @@ public final class TrainingSession {
     /// Optimiser steps done.
     public internal(set) var step = 0
 
-    /// Input and targets of one pass: `batchSize` sequences of `sequenceLength` tokens, one after the other.
+    /// Input and targets of one pass: `batchSize` sequences of `sequenceLength` tokens, one after the other; target −1
+    /// where a token has no next one.
     public typealias Batch = (tokens: [Int32], targets: [Int32])
 
     /// What one step found.
@@ -54,7 +55,9 @@ public final class TrainingSession {
             let tape = Tape(computeType: configuration.precision.elementType, isRecording: true)
             let result = model.loss(batch.tokens, targets: batch.targets, batch: shape, objective: objective, tape)
             tape.backward()
-            loss += result.mean / Double(batches.count)
+            // Rows without a target have no loss and do not count in its mean.
+            let counted = batch.targets.count { $0 >= 0 }
+            loss += result.perToken.reduce(0.0) { $0 + Double($1) } / Double(max(1, counted) * batches.count)
             predictorLosses = result.predictors.enumerated().map {
                 $1 / Double(batches.count) + (index == 0 ? 0 : predictorLosses[$0])
             }
