@@ -5,5 +5,9 @@ import MinkeTensors
 func attend(
     _ tape: Tape, _ q: Variable, keysValues: Variable, shared: Variable?, shape: AttentionShape, sequences: Int = 1
 ) -> Variable {
-    tape.attention(q, keysValues: keysValues, shared: shared, shape: shape, sequences: sequences)
+    let stride = shape.keyWidth + shape.valueWidth
+    return tape.attention(
+        q, keys: HeadColumns(keysValues, stride: stride),
+        values: HeadColumns(keysValues, offset: shape.keyWidth, stride: stride), shared: shared, shape: shape,
+        sequences: sequences)
 }
