@@ -179,7 +179,7 @@ public final class LanguageModel {
         }
         let perToken = tape.crossEntropy(hidden, head: head, targets: targets, lossScale: objective.scale)
         var predictorLosses: [Double] = []
-        if objective.predictionWeight > 0 || !tape.isRecording {
+        if objective.predictionWeight > 0 {
             var next = targets
             for (depth, predictor) in predictors.enumerated() {
                 let (state, routing) = predictor(

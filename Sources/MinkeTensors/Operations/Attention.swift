@@ -154,7 +154,6 @@ extension Tape {
             }
             for token in 0..<tokens {
                 let (sum, to) = (first + token * width, dShared.pointer(row: sequence * tokens + token))
-                if adds { CPU.shared.kernels.accumulate(to, dShared.type.code, sum, Int64(width)) }
                 CPU.shared.kernels.convert(sum, ElementType.float32.code, to, dShared.type.code, Int64(width))
             }
         }

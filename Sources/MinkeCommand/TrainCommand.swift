@@ -1,0 +1,191 @@
+import ArgumentParser
+import Minke
+import MinkeFiles
+import MinkeTensors
+import MinkeTraining
+
+/// Options that every command which trains takes.
+struct RunArguments: ParsableArguments {
+    @Option(help: "A recipe: \(Preset.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var preset: String?
+
+    @Option(help: "A JSON file of settings, applied over the preset.")
+    var config: String?
+
+    @Option(help: "Text kept for validation (file, folder or glob); otherwise a share of the data.")
+    var validation: [String] = []
+
+    @Option(help: "File name endings to take from folders, as in swift,md.")
+    var include: String?
+
+    @Option(help: "The field of .jsonl lines that holds the text.")
+    var field = "text"
+
+    @Option(help: "End after this much training time; the learning rate is fitted to it.")
+    var maxSeconds: Double?
+
+    @Option(help: "End after this many tokens.")
+    var maxTokens: Int?
+
+    @Option(help: "End when the validation loss, in nats per token, is this low.")
+    var targetLoss: Double?
+
+    @Option(help: "Threads; all cores by default.")
+    var threads: Int?
+
+    @Option(help: "What the machine costs, as in 0.04/core-hour or 1.2/machine-hour.")
+    var price: String?
+
+    @Flag(help: "Start anew over an existing folder.")
+    var fresh = false
+
+    @Flag(help: "Only the result, no progress.")
+    var quiet = false
+
+    @Flag(help: "Print one JSON object at the end.")
+    var json = false
+
+    /// Settings in order: preset, file, `name=value`, seed.
+    func configuration(assignments: [String], seed: Int?, defaultPreset: Preset) throws -> RunConfiguration {
+        let preset = try Preset(named: preset, default: defaultPreset)
+        let depth = try assignments.last { $0.hasPrefix("depth=") }.map { text in
+            guard let depth = Int(text.dropFirst(6)) else { throw InputError("depth must be a whole number") }
+            return depth
+        }
+        var run = try preset.configuration(depth: depth)
+        if let config { try run.apply(file: config) }
+        for assignment in assignments where !assignment.hasPrefix("depth=") { try run.apply(assignment: assignment) }
+        if let seed { run.seed = seed }
+        if let maxTokens {
+            guard maxTokens > 0 else { throw InputError("--max-tokens must be positive") }
+            run.steps = max(1, (maxTokens + run.tokensPerStep - 1) / run.tokensPerStep)
+        }
+        if let maxSeconds, !(maxSeconds > 0) { throw InputError("--max-seconds must be positive") }
+        try run.validate()
+        return run
+    }
+
+    func request(_ paths: [String]) -> TrainingData.Request {
+        TrainingData.Request(
+            paths: paths, validationPaths: validation,
+            options: Corpus.Options(
+                include: include.map { $0.split(separator: ",").map(String.init) } ?? [], field: field))
+    }
+
+    func options(out: String) throws -> RunOptions {
+        var options = RunOptions(out: out)
+        options.isFresh = fresh
+        options.maximumSeconds = maxSeconds
+        options.targetLoss = targetLoss
+        options.isQuiet = quiet
+        if let price { options.price = try Price(parsing: price) }
+        options.command = CommandLine.shellText
+        return options
+    }
+
+    func useThreads() throws {
+        guard let threads else { return }
+        guard (1...1024).contains(threads) else { throw InputError("--threads must lie between 1 and 1024") }
+        CPU.shared.threadCount = threads
+    }
+}
+
+extension Preset {
+    init(named name: String?, default preset: Preset) throws {
+        guard let name else {
+            self = preset
+            return
+        }
+        guard let preset = Preset(rawValue: name) else {
+            let known = Preset.allCases.map(\.rawValue).joined(separator: ", ")
+            throw InputError("unknown preset \"\(name)\"", remedy: "known: \(known)")
+        }
+        self = preset
+    }
+}
+
+extension CommandLine {
+    /// The command as it could be typed again.
+    static var shellText: String {
+        arguments.enumerated().map { index, argument in
+            if index == 0 { return "minke" }
+            let isPlain = argument.utf8.allSatisfy { byte in
+                (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || (0x2B...0x3A).contains(byte) || [0x3D, 0x5F].contains(byte)
+            }
+            return isPlain && !argument.isEmpty ? argument : "'\(argument.split(separator: "'").joined(separator: "'\\''"))'"
+        }.joined(separator: " ")
+    }
+}
+
+/// `minke train`: from text to a model.
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train", abstract: "Trains a sparse model on text, or goes on where it stopped.",
+        discussion: """
+            Examples:
+              minke train book.txt --out run
+              minke train src/ --include swift,md --preset sparse depth=6 --max-seconds 600 --out run
+              minke train corpus.jsonl --field body --out run steps=5000 learning_rate=0.002
+              minke train book.txt --out run            (again: resumes)
+
+            DATA is files, folders or globs of text, .jsonl or .gz. Settings are name=value; the run's folder lists them
+            all in run.json. Ctrl-C saves; the same command goes on.
+            """)
+
+    @Argument(help: "Text to train on, and settings as name=value.")
+    var data: [String]
+
+    @Option(help: "The folder of the run.")
+    var out: String
+
+    @Option(help: "Seed of weights and data order.")
+    var seed: Int?
+
+    @Flag(help: "Insist on resuming.")
+    var resume = false
+
+    @Flag(help: "Resume although settings or data differ.")
+    var override = false
+
+    @OptionGroup var arguments: RunArguments
+
+    func run() throws {
+        try arguments.useThreads()
+        let (paths, assignments) = data.separatedAssignments
+        guard !paths.isEmpty else { throw InputError("no data given", remedy: "name files, folders or globs of text") }
+        let run = try arguments.configuration(assignments: assignments, seed: seed, defaultPreset: .sparse)
+        var options = try arguments.options(out: out)
+        options.mustResume = resume
+        options.overridesDifferences = override
+        let display = ProgressDisplay(quiet: arguments.quiet)
+        let prepared = try TrainingData.prepare(
+            arguments.request(paths), configuration: run, folder: FileSystem.join(out, "data")
+        ) { display.message($0) }
+        let trainer = try Trainer(run, data: prepared, options: options)
+        let summary = try trainer.run()
+        if arguments.json { print(JSON.object(summary.json).text()) } else { print(summary.text) }
+    }
+}
+
+extension [String] {
+    /// Paths, and arguments of the form name=value that are not files.
+    var separatedAssignments: (paths: [String], assignments: [String]) {
+        let isAssignment = { (text: String) in text.contains("=") && !FileSystem.exists(text) }
+        return (filter { !isAssignment($0) }, filter(isAssignment))
+    }
+}
+
+extension RunSummary {
+    /// What a person wants to know at the end.
+    var text: String {
+        let loss = HumanFormat.fixed(validationLoss, 4)
+        let bits = HumanFormat.fixed(bitsPerByte, 3)
+        return """
+            validation loss \(loss) nats per token, \(bits) bits per byte after \(HumanFormat.grouped(steps)) steps
+            \(HumanFormat.count(Double(cost.tokens))) tokens at \(HumanFormat.count(tokensPerSecond)) a second; \
+            \(HumanFormat.duration(cost.cpuSeconds)) of CPU, \(HumanFormat.bytes(cost.peakMemoryBytes)) at the peak, \
+            \(HumanFormat.dollars(cost.dollars))
+            model and report.html are in \(out); talk to it: minke generate \(out) --prompt "…"
+            """
+    }
+}

@@ -1,0 +1,64 @@
+import MinkeFiles
+
+/// Where a run stands: all that, with the weights and the optimiser's tensors, lets it go on as if it had never stopped.
+///
+/// Random numbers and the data's order are functions of seed and step, so there is no generator to save.
+struct RunState: Equatable {
+    /// Optimiser steps done; with the batch size this is also the position in the data.
+    var step = 0
+    /// Steps of the whole run. Fixed, unless a time budget is still being fitted.
+    var totalSteps: Int
+    /// Steps skipped because something was not finite.
+    var skippedSteps = 0
+    var cpuSeconds = 0.0
+    var evaluationCPUSeconds = 0.0
+    /// Wall time of the training loop.
+    var trainingSeconds = 0.0
+    /// Wall time of everything.
+    var wallSeconds = 0.0
+    var joules = 0.0
+    /// The last evaluation.
+    var validationLoss: Double?
+    var bitsPerByte: Double?
+    var evaluatedStep: Int?
+    /// The run met its end: steps, budget or target.
+    var isComplete = false
+
+    init(totalSteps: Int) { self.totalSteps = totalSteps }
+
+    var json: JSON.Object {
+        var json: JSON.Object = [
+            "step": .integer(step), "total_steps": .integer(totalSteps), "skipped_steps": .integer(skippedSteps),
+            "cpu_seconds": .number(cpuSeconds), "evaluation_cpu_seconds": .number(evaluationCPUSeconds),
+            "training_seconds": .number(trainingSeconds), "wall_seconds": .number(wallSeconds),
+            "joules": .number(joules), "is_complete": .bool(isComplete),
+        ]
+        json["validation_loss"] = validationLoss.map { .number($0) }
+        json["bits_per_byte"] = bitsPerByte.map { .number($0) }
+        json["evaluated_step"] = evaluatedStep.map { .integer($0) }
+        return json
+    }
+
+    init(json: JSON) throws {
+        func number(_ key: String) throws -> Double {
+            guard let value = json[key]?.doubleValue else { throw InputError("\(key) is missing", at: key) }
+            return value
+        }
+        func count(_ key: String) throws -> Int {
+            guard let value = json[key]?.intValue, value >= 0 else { throw InputError("\(key) is missing", at: key) }
+            return value
+        }
+        totalSteps = try count("total_steps")
+        step = try count("step")
+        skippedSteps = try count("skipped_steps")
+        cpuSeconds = try number("cpu_seconds")
+        evaluationCPUSeconds = try number("evaluation_cpu_seconds")
+        trainingSeconds = try number("training_seconds")
+        wallSeconds = try number("wall_seconds")
+        joules = try number("joules")
+        validationLoss = json["validation_loss"]?.doubleValue
+        bitsPerByte = json["bits_per_byte"]?.doubleValue
+        evaluatedStep = json["evaluated_step"]?.intValue
+        isComplete = json["is_complete"]?.boolValue ?? false
+    }
+}
