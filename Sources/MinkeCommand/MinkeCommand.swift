@@ -4,5 +4,5 @@ import ArgumentParser
 struct MinkeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "minke", abstract: "Trains and serves DeepSeek-style language models.",
-        subcommands: [TrainCommand.self, BenchCommand.self])
+        subcommands: [QuickstartCommand.self, TrainCommand.self, CompareCommand.self, BenchCommand.self])
 }
