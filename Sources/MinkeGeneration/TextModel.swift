@@ -52,7 +52,9 @@ public final class TextModel: @unchecked Sendable {
     }
 
     /// The same without blocking a thread meanwhile.
-    func withModel<Result: Sendable>(_ body: @escaping @Sendable (LanguageModel) throws -> Result) async throws -> Result {
+    func withModel<Result: Sendable>(_ body: @escaping @Sendable (LanguageModel) throws -> Result) async throws
+        -> Result
+    {
         try await withCheckedThrowingContinuation { continuation in
             queue.async { continuation.resume(with: Swift.Result { try body(self.model) }) }
         }

@@ -26,7 +26,8 @@ extension Tokenizer {
         let configurationPath = FileSystem.join(FileSystem.directory(of: file), Self.configurationName)
         let configuration = FileSystem.exists(configurationPath) ? try Self.json(at: configurationPath) : nil
         do {
-            try self.init(parsing: MappedFile(path: file).withBytes { try JSON(parsing: $0) }, configuration: configuration)
+            try self.init(
+                parsing: MappedFile(path: file).withBytes { try JSON(parsing: $0) }, configuration: configuration)
         } catch let error as InputError {
             // A path is there already when the file could not be read, or when the other file is at fault.
             if error.location == file { throw error }
