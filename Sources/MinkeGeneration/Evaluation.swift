@@ -43,6 +43,8 @@ public final class Evaluator {
     public let contextLength: Int
     /// What was found so far.
     public private(set) var evaluation = Evaluation()
+    /// Called after each batch with what was found so far.
+    public var onProgress: ((Evaluation) -> Void)?
 
     /// Windows that wait for others of the same length, to run in one batch: each its inputs and one more token.
     private var waiting: [Int: [[Int32]]] = [:]
@@ -118,5 +120,6 @@ public final class Evaluator {
         evaluation.totalLoss += sum
         evaluation.tokens += targets.count
         evaluation.bytes += tokenizer.decodeBytes(targets).count
+        onProgress?(evaluation)
     }
 }
