@@ -28,7 +28,8 @@ struct ChatCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A text that ends the model's turn; may be given several times (default: an empty line).", valueName: "text"))
+            "A text that ends the model's turn; may be given several times (default: an empty line).", valueName: "text"
+        ))
     var stop: [String] = []
 
     @OptionGroup var compute: ComputeOptions

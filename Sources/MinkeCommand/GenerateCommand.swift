@@ -13,7 +13,7 @@ struct GenerateCommand: ParsableCommand {
             Filters apply in this order: repetition penalty, temperature, top-k, top-p, min-p.
 
               minke generate models/whale --prompt "Call me"
-              minke generate models/whale --prompt "Call me" --temperature 0.8 --top-p 0.95 --seed 1 --max-tokens 100
+              minke generate models/whale --prompt "Call me" --temperature 0.8 --seed 1
               minke generate models/whale --prompt-file letter.txt --stop "Yours" --json
               minke generate models/whale --ids 1,2,3
             """)

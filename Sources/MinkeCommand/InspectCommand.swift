@@ -28,6 +28,8 @@ struct InspectCommand: ParsableCommand {
 /// What `inspect` tells of a model.
 struct ModelSummary {
     let configuration: ModelConfiguration
+    /// How the weights are quantised, in the words of the configuration.
+    let quantization: String?
     let costs: ModelCosts
     let tokenizer: Tokenizer?
 
@@ -38,7 +40,10 @@ struct ModelSummary {
         guard FileSystem.exists(file) else { throw InputError("config.json is missing from the folder", at: path) }
         let bytes = try FileSystem.readAll(file)
         do {
-            guard let object = try JSON(parsing: bytes).objectValue else { throw InputError("is not a JSON object") }
+            guard var object = try JSON(parsing: bytes).objectValue else { throw InputError("is not a JSON object") }
+            // Shapes can be told of models whose weights cannot be read.
+            quantization = object["quantization_config"].flatMap { $0["quant_method"]?.stringValue }
+            object["quantization_config"] = nil
             configuration = try ModelConfiguration(object)
         } catch let error as InputError {
             throw error.located(at: file)
@@ -106,6 +111,7 @@ struct ModelSummary {
         json["shared_experts"] = .integer(c.nSharedExperts)
         json["experts_per_token"] = .integer(c.numExpertsPerTok)
         json["sparse_layers"] = .integer(sparseLayers)
+        json["quantization"] = quantization.map { .string($0) } ?? .null
         json["yarn"] =
             c.yarn.map {
                 [

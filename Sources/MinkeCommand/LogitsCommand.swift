@@ -21,7 +21,8 @@ struct LogitsCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A JSON file with an array of ids, or an array of such arrays; or a list as 1,2,3.", valueName: "file|list"))
+            "A JSON file with an array of ids, or an array of such arrays; or a list as 1,2,3.", valueName: "file|list")
+    )
     var ids: String
 
     @Option(help: ArgumentHelp("The safetensors file to write.", valueName: "file"))

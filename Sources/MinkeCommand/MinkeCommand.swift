@@ -37,7 +37,9 @@ struct MinkeCommand: ParsableCommand {
 
 /// Options that every command has which computes.
 struct ComputeOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Threads to compute with (default: all cores). Results do not depend on it.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp("Threads to compute with (default: all cores). Results do not depend on it.", valueName: "n")
+    )
     var threads: Int?
 
     func validate() throws {

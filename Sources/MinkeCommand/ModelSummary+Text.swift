@@ -23,14 +23,18 @@ extension ModelSummary {
                 "experts: \(c.numExpertsPerTok) of \(c.nRoutedExperts) and \(c.nSharedExperts) shared, of width "
                     + "\(c.moeIntermediateSize), in \(sparseLayers) layers; router \(c.topkMethod.rawValue)")
         }
-        if c.numNextnPredictLayers > 0 { lines.append("multi-token prediction: \(c.numNextnPredictLayers) modules") }
+        if c.numNextnPredictLayers > 0 {
+            lines.append("modules for multi-token prediction: \(c.numNextnPredictLayers)")
+        }
         var rotary = "context: \(HumanFormat.grouped(c.maxPositionEmbeddings)) tokens, rotary base "
-        rotary += HumanFormat.significant(c.ropeTheta, 3)
+        rotary += Self.plain(c.ropeTheta)
         if let yarn = c.yarn {
-            rotary += ", YaRN by \(HumanFormat.significant(yarn.factor, 3)) from "
+            rotary += ", YaRN by \(Self.plain(yarn.factor)) from "
             rotary += HumanFormat.grouped(yarn.originalMaxPositionEmbeddings)
         }
-        return (lines + [rotary]).joined(separator: "\n")
+        lines.append(rotary)
+        if let quantization { lines.append("weights are stored quantised (\(quantization.prefix(40)))") }
+        return lines.joined(separator: "\n")
     }
 
     private var parameterText: String {
@@ -45,13 +49,15 @@ extension ModelSummary {
     private var memoryText: String {
         let weights = Self.precisions.map { "\(HumanFormat.bytes(costs.totalParameters * $0.bytes)) \($0.name)" }
         let cache = costs.cachedValuesPerToken * 4
+        let (whole, overflow) = cache.multipliedReportingOverflow(by: configuration.maxPositionEmbeddings)
         var lines = ["weights: " + weights.joined(separator: ", ")]
         var line = "cache: \(HumanFormat.grouped(cache)) bytes a token (float32), "
-        line += "\(HumanFormat.bytes(cache * configuration.maxPositionEmbeddings)) for the whole context"
+        line += "\(HumanFormat.bytes(overflow ? .max : whole)) for the whole context"
         lines.append(line)
         if configuration.family.isLatent {
             let twin = HumanFormat.grouped(costs.multiHeadCachedValuesPerToken * 4)
-            lines.append("multi-head attention would keep \(twin) bytes, \(HumanFormat.fixed(cacheRatio, 1)) times that")
+            lines.append(
+                "multi-head attention would keep \(twin) bytes, \(HumanFormat.fixed(cacheRatio, 1)) times that")
         }
         return lines.joined(separator: "\n")
     }
@@ -72,6 +78,11 @@ extension ModelSummary {
         func name(_ id: Int32?) -> String { id.flatMap { tokenizer.token(for: $0) } ?? "none" }
         return "tokenizer: byte-level BPE, \(HumanFormat.grouped(tokenizer.vocabularySize)) tokens, begin "
             + "\(name(tokenizer.bosToken))\(tokenizer.addsBOS ? " (added)" : ""), end \(name(tokenizer.eosToken))"
+    }
+
+    /// A number without a fraction of zeros.
+    private static func plain(_ value: Double) -> String {
+        Int(exactly: value).map { HumanFormat.grouped($0) } ?? "\(value)"
     }
 
     /// Columns under each other: the first to the left, the others to the right.
