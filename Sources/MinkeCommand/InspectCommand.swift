@@ -73,6 +73,7 @@ struct ModelSummary {
             "architecture": .object(architecture),
             "parameters": [
                 "total": .integer(costs.totalParameters), "active": .integer(costs.activeParameters),
+                "without_prediction_modules": .integer(mainParameters),
                 "parts": .object(parts),
             ],
             "weight_bytes": .object(memory),
@@ -129,6 +130,11 @@ struct ModelSummary {
             "bos": token(tokenizer.bosToken), "eos": token(tokenizer.eosToken), "pad": token(tokenizer.padToken),
             "adds_bos": .bool(tokenizer.addsBOS), "fingerprint": .string(tokenizer.fingerprint),
         ]
+    }
+
+    /// All weights but those of the prediction modules: the count by which releases are known.
+    var mainParameters: Int {
+        costs.totalParameters - (costs.parts.first { $0.name == "prediction modules" }?.total ?? 0)
     }
 
     var sparseLayers: Int {

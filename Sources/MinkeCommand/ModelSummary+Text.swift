@@ -38,9 +38,11 @@ extension ModelSummary {
     }
 
     private var parameterText: String {
-        let rows =
-            costs.parts.map { ($0.name, $0.total, $0.active) }
-            + [("all", costs.totalParameters, costs.activeParameters)]
+        var rows = costs.parts.map { ($0.name, $0.total, $0.active) }
+        rows.append(("all", costs.totalParameters, costs.activeParameters))
+        if mainParameters < costs.totalParameters {
+            rows.append(("without prediction modules", mainParameters, costs.activeParameters))
+        }
         return Self.table(
             [["parameters", "total", "active"]]
                 + rows.map { [$0.0, HumanFormat.grouped($0.1), HumanFormat.grouped($0.2)] })
