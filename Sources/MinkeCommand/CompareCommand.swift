@@ -32,7 +32,7 @@ struct CompareCommand: ParsableCommand {
     @OptionGroup var arguments: RunArguments
 
     func run() throws {
-        try arguments.useThreads()
+        arguments.compute.apply()
         let (paths, assignments) = data.separatedAssignments
         guard !paths.isEmpty else { throw InputError("no data given", remedy: "name files, folders or globs of text") }
         let run = try arguments.configuration(assignments: assignments, seed: nil, defaultPreset: .sparse)

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Minke
 import MinkeFiles
-import MinkeTensors
 import MinkeTraining
 
 #if canImport(Glibc)
@@ -38,8 +37,7 @@ struct QuickstartCommand: ParsableCommand {
     @Option(help: "Seed of weights and data order.")
     var seed = 1
 
-    @Option(help: "Threads; all cores by default.")
-    var threads: Int?
+    @OptionGroup var compute: ComputeOptions
 
     @Flag(help: "Only the result, no progress.")
     var quiet = false
@@ -48,10 +46,7 @@ struct QuickstartCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        if let threads {
-            guard (1...1024).contains(threads) else { throw InputError("--threads must lie between 1 and 1024") }
-            CPU.shared.threadCount = threads
-        }
+        compute.apply()
         guard seconds > 0 else { throw InputError("--seconds must be positive") }
         let display = ProgressDisplay(quiet: quiet)
         let paths = data.isEmpty ? TextAtHand.paths() : data
