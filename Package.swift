@@ -28,7 +28,10 @@ let package = Package(
         .target(name: "Minke", dependencies: ["MinkeGeneration", "MinkeTraining"]),
         .executableTarget(
             name: "MinkeCommand",
-            dependencies: ["Minke", .product(name: "ArgumentParser", package: "swift-argument-parser")]
+            dependencies: [
+                "Minke", "MinkeFiles", "MinkeCheckpoints", "MinkeTensors",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
         ),
         .testTarget(name: "MinkeFilesTests", dependencies: ["MinkeFiles"]),
         .testTarget(name: "MinkeTensorsTests", dependencies: ["MinkeTensors"]),
@@ -37,6 +40,7 @@ let package = Package(
         .testTarget(name: "MinkeModelTests", dependencies: ["MinkeModel"]),
         .testTarget(name: "MinkeGenerationTests", dependencies: ["MinkeGeneration"]),
         .testTarget(name: "MinkeTrainingTests", dependencies: ["MinkeTraining"]),
+        .testTarget(name: "MinkeCommandTests", dependencies: ["MinkeCommand"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17

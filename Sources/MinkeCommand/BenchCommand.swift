@@ -20,11 +20,11 @@ struct BenchCommand: ParsableCommand {
         @Option(help: "bf16 or f32.") var dtype = "bf16"
         @Option(help: "Sequences a step.") var batch = 16
         @Option(help: "Tokens of one sequence.") var sequence = 256
-        @Option(help: "Threads; all cores by default.") var threads: Int?
+        @OptionGroup var compute: ComputeOptions
         @Flag(help: "Print one JSON object.") var json = false
 
         func run() throws {
-            if let threads { CPU.shared.threadCount = threads }
+            compute.apply()
             var run = try Preset.reference.configuration()
             run.batchSize = batch
             run.sequenceLength = sequence

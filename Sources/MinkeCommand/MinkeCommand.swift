@@ -1,8 +1,55 @@
 import ArgumentParser
+import MinkeFiles
+import MinkeTensors
 
+/// The program: parses arguments, runs a subcommand, and turns what went wrong into one line and an exit code.
 @main
 struct MinkeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "minke", abstract: "Trains and serves DeepSeek-style language models.",
-        subcommands: [TrainCommand.self, BenchCommand.self])
+        commandName: "minke",
+        abstract: "Trains and serves DeepSeek-style language models.",
+        discussion: """
+            A model is a Hugging Face folder: config.json, safetensors weights, tokenizer.json.
+
+            Exit codes: 0 done, 1 failed with a line that says why, 64 wrong usage.
+            """,
+        subcommands: [
+            QuickstartCommand.self, TrainCommand.self, CompareCommand.self, GenerateCommand.self, ChatCommand.self,
+            EvalCommand.self, InspectCommand.self, LogitsCommand.self, TokenizerCommand.self, BenchCommand.self,
+        ])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as InputError {
+            Console.report("error: \(error)")
+            exit(withError: ExitCode(1))
+        } catch {
+            exit(withError: error)
+        }
+    }
+}
+
+/// Options that every command has which computes.
+struct ComputeOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("Threads to compute with (default: all cores). Results do not depend on it.", valueName: "n")
+    )
+    var threads: Int?
+
+    func validate() throws {
+        if let threads, !(1...4096).contains(threads) { throw ValidationError("--threads must be 1 to 4096") }
+    }
+
+    /// Puts the options into force.
+    func apply() {
+        if let threads { CPU.shared.threadCount = threads }
+        if CPU.instructionSetRequestFailed {
+            let known = CPU.supportedInstructionSets.joined(separator: ", ")
+            Console.report(
+                "warning: MINKE_ISA names an instruction set that this processor does not have; using "
+                    + "\(CPU.shared.instructionSet) (known here: \(known))")
+        }
+    }
 }

@@ -30,8 +30,7 @@ struct RunArguments: ParsableArguments {
     @Option(help: "End when the validation loss, in nats per token, is this low.")
     var targetLoss: Double?
 
-    @Option(help: "Threads; all cores by default.")
-    var threads: Int?
+    @OptionGroup var compute: ComputeOptions
 
     @Option(help: "What the machine costs, as in 0.04/core-hour or 1.2/machine-hour.")
     var price: String?
@@ -81,12 +80,6 @@ struct RunArguments: ParsableArguments {
         if let price { options.price = try Price(parsing: price) }
         options.command = CommandLine.shellText
         return options
-    }
-
-    func useThreads() throws {
-        guard let threads else { return }
-        guard (1...1024).contains(threads) else { throw InputError("--threads must lie between 1 and 1024") }
-        CPU.shared.threadCount = threads
     }
 }
 
@@ -150,7 +143,7 @@ struct TrainCommand: ParsableCommand {
     @OptionGroup var arguments: RunArguments
 
     func run() throws {
-        try arguments.useThreads()
+        arguments.compute.apply()
         let (paths, assignments) = data.separatedAssignments
         guard !paths.isEmpty else { throw InputError("no data given", remedy: "name files, folders or globs of text") }
         let run = try arguments.configuration(assignments: assignments, seed: seed, defaultPreset: .sparse)

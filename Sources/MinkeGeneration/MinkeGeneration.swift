@@ -1,1 +1,0 @@
-// Opened for building.

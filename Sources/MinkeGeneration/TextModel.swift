@@ -1,0 +1,122 @@
+import Dispatch
+import MinkeCheckpoints
+import MinkeFiles
+import MinkeModel
+import MinkeTokenization
+
+/// A model ready for text: weights, tokenizer, and the tokens that end an answer.
+///
+/// Safe to share: passes through the model run one after the other on a queue of its own, each with all cores, so that
+/// several generations take turns token by token.
+public final class TextModel: @unchecked Sendable {
+    // The model is only touched on the queue; everything else never changes.
+    public let configuration: ModelConfiguration
+    /// Nil for a folder without `tokenizer.json`: such a model works on token ids.
+    public let tokenizer: Tokenizer?
+    /// Tokens that end a generation.
+    public let stopTokens: Set<Int32>
+
+    private let model: LanguageModel
+    private let queue = DispatchQueue(label: "minke.model", qos: .userInitiated)
+
+    /// Loads a Hugging Face folder: `config.json` and safetensors, and if there are any `tokenizer.json`,
+    /// `tokenizer_config.json` and `generation_config.json`.
+    ///
+    /// End tokens are those of `generation_config.json`, else of `config.json`, else the tokenizer's.
+    ///
+    /// - Throws: ``InputError`` that names the file and what is wrong with it.
+    public convenience init(contentsOf path: String) throws {
+        let folder = try ModelFolder(path: path)
+        // The small files first: what is wrong with them is then said at once.
+        let tokenizer = Tokenizer.exists(in: path) ? try Tokenizer(path: path) : nil
+        let generation = folder.generationConfiguration ?? JSON.Object()
+        let stopTokens =
+            try Self.stopTokens(generation, at: FileSystem.join(path, "generation_config.json"))
+            ?? Self.stopTokens(folder.configuration, at: FileSystem.join(path, "config.json"))
+        self.init(try LanguageModel(contentsOf: folder), tokenizer: tokenizer, stopTokens: stopTokens)
+    }
+
+    /// - Parameters:
+    ///   - model: from now on used through this object only.
+    ///   - stopTokens: by default the tokenizer's end token, if it has one.
+    public init(_ model: LanguageModel, tokenizer: Tokenizer?, stopTokens: Set<Int32>? = nil) {
+        self.model = model
+        self.tokenizer = tokenizer
+        configuration = model.configuration
+        self.stopTokens = stopTokens ?? Set([tokenizer?.eosToken].compactMap { $0 })
+    }
+
+    /// Waits until no one else uses the model, and calls `body` with it. Do not call it from `body`.
+    public func withModel<Result>(_ body: (LanguageModel) throws -> Result) rethrows -> Result {
+        try queue.sync { try body(model) }
+    }
+
+    /// The same without blocking a thread meanwhile.
+    func withModel<Result: Sendable>(_ body: @escaping @Sendable (LanguageModel) throws -> Result) async throws
+        -> Result
+    {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { continuation.resume(with: Swift.Result { try body(self.model) }) }
+        }
+    }
+
+    // MARK: Text
+
+    /// The tokens of a prompt, with the token that begins a document where the tokenizer asks for it.
+    ///
+    /// - Parameter parsingSpecialTokens: whether control tokens written in the text become those tokens.
+    /// - Throws: ``InputError`` when the model has no tokenizer.
+    public func encode(_ prompt: String, parsingSpecialTokens: Bool = true) throws -> [Int32] {
+        guard let tokenizer else {
+            throw InputError("the model has no tokenizer.json", remedy: "give token ids, or add the file to its folder")
+        }
+        let ids = tokenizer.encode(prompt, parsingSpecialTokens: parsingSpecialTokens)
+        guard tokenizer.addsBOS, let bos = tokenizer.bosToken, ids.first != bos else { return ids }
+        return [bos] + ids
+    }
+
+    /// Throws ``InputError`` for an id that the vocabulary does not have.
+    public func check(_ ids: some Sequence<Int32>) throws {
+        for (place, id) in ids.enumerated() where id < 0 || Int(id) >= configuration.vocabSize {
+            throw InputError(
+                "token \(place) is \(id), but the model's vocabulary is 0 to \(configuration.vocabSize - 1)")
+        }
+    }
+
+    /// Continues a prompt.
+    ///
+    /// - Parameter onPiece: called with each new token; returning false ends the generation.
+    public func generate(
+        _ prompt: String, options: GenerationOptions = GenerationOptions(),
+        onPiece: (GeneratedPiece) throws -> Bool = { _ in true }
+    ) throws -> Generation {
+        try generate(ids: encode(prompt), options: options, onPiece: onPiece)
+    }
+
+    /// Continues a sequence of tokens.
+    public func generate(
+        ids: [Int32], options: GenerationOptions = GenerationOptions(),
+        onPiece: (GeneratedPiece) throws -> Bool = { _ in true }
+    ) throws -> Generation {
+        try TextGenerator(self).generate(ids, options: options, onPiece: onPiece)
+    }
+
+    /// The continuation of a prompt as it comes.
+    ///
+    /// Tokens are computed as they are asked for; a loop that is left or a task that is cancelled costs nothing more.
+    public func stream(_ prompt: String, options: GenerationOptions = GenerationOptions()) throws -> TextStream {
+        TextStream(model: self, prompt: try encode(prompt), options: options)
+    }
+
+    // MARK: End tokens
+
+    /// `eos_token_id`, a number or a list of them; nil when the key is absent.
+    private static func stopTokens(_ json: JSON.Object, at path: String) throws -> Set<Int32>? {
+        guard let value = json["eos_token_id"], !value.isNull else { return nil }
+        let ids = (value.arrayValue ?? [value]).map { $0.intValue.flatMap { Int32(exactly: $0) } }
+        guard !ids.contains(where: { $0 == nil }) else {
+            throw InputError("eos_token_id is neither a token id nor a list of them", at: "\(path): eos_token_id")
+        }
+        return Set(ids.compactMap { $0 })
+    }
+}

@@ -1,0 +1,181 @@
+import Minke
+import MinkeCheckpoints
+import Testing
+
+/// Exit codes, and what goes to which stream.
+@Suite(.serialized) struct CommandTests {
+    /// A small model on disk, over bytes.
+    static func model(hasTokenizer: Bool = true) throws -> TemporaryFolder {
+        var configuration = ModelConfiguration(
+            family: .deepseekV3, vocabSize: 259, hiddenSize: 16, numHiddenLayers: 2, numAttentionHeads: 2,
+            intermediateSize: 24)
+        configuration.kvLoraRank = 8
+        configuration.qkNopeHeadDim = 8
+        configuration.qkRopeHeadDim = 4
+        configuration.vHeadDim = 8
+        configuration.nRoutedExperts = 4
+        configuration.numExpertsPerTok = 2
+        configuration.moeIntermediateSize = 8
+        configuration.maxPositionEmbeddings = 64
+        let folder = try TemporaryFolder()
+        let weights = WeightSource.random(seed: 1, Initialization(deviation: 0.3))
+        try LanguageModel(configuration, weights: weights).write(to: folder.path)
+        if hasTokenizer { try Tokenizer.bytes.write(to: folder.path, maximumLength: 64) }
+        return folder
+    }
+
+    @Test func generatePrintsTextOrOneObject() throws {
+        guard let minke = Program.built else { return }
+        let folder = try Self.model()
+        let json = try minke.run(
+            "generate", folder.path, "--prompt", "hello", "--max-tokens", "9", "--ignore-eos", "--json")
+        #expect(json.status == 0 && json.error == "")
+        let object = try json.json
+        #expect(object.objectValue?.keys == ["ids", "text", "prompt_tokens", "tokens_per_second", "stop_reason"])
+        #expect(object["ids"]?.arrayValue?.count == 9)
+        #expect(object["prompt_tokens"] == 6)
+        #expect(object["stop_reason"] == "length")
+        let text = try minke.run(
+            "generate", folder.path, "--prompt", "hello", "--max-tokens", "9", "--ignore-eos", "--quiet")
+        #expect(text.status == 0 && text.error == "")
+        #expect(text.output == (object["text"]?.stringValue ?? "") + "\n")
+        let file = folder("prompt.txt")
+        try AtomicFile.write("hello", to: file)
+        let fromFile = try minke.run(
+            "generate", folder.path, "--prompt-file", file, "--max-tokens", "9", "--ignore-eos", "--json", "--threads",
+            "1")
+        #expect(try fromFile.json["ids"] == object["ids"])
+    }
+
+    @Test func modelsWithoutTokenizerTakeIDs() throws {
+        guard let minke = Program.built else { return }
+        let folder = try Self.model(hasTokenizer: false)
+        let result = try minke.run("generate", folder.path, "--ids", "1,2,3", "--max-tokens", "4", "--json")
+        #expect(result.status == 0)
+        #expect(try result.json["text"] == "")
+        let refused = try minke.run("generate", folder.path, "--prompt", "x")
+        #expect(refused.status == 1 && refused.output == "")
+        #expect(refused.error.hasPrefix("error: ") && refused.error.filter { $0 == "\n" }.count == 1)
+    }
+
+    @Test(arguments: [
+        ["generate"], ["generate", "m"], ["generate", "m", "--prompt", "x", "--ids", "1"], ["nothing"],
+        ["generate", "m", "--prompt", "x", "--temperature", "much"],
+        ["generate", "m", "--prompt", "x", "--top-p", "7"],
+        ["eval", "m"], ["eval", "m", "x", "--context", "0"], ["tokenizer", "encode", "m"],
+        ["logits", "m", "--ids", "1", "--out", "x", "--threads", "0"],
+        ["chat", "m", "--max-tokens", "0"],
+    ]) func wrongUsageIs64(arguments: [String]) throws {
+        guard let minke = Program.built else { return }
+        let result = try minke.run(all: arguments)
+        #expect(result.status == 64)
+        #expect(result.output == "")
+    }
+
+    @Test(arguments: [
+        ["generate", "/nowhere", "--prompt", "x"], ["inspect", "/nowhere"], ["eval", "/nowhere", "/nowhere"],
+        ["logits", "/nowhere", "--ids", "1", "--out", "/nowhere/x"],
+        ["tokenizer", "encode", "/nowhere", "--text", "x"],
+        ["chat", "/nowhere"], ["tokenizer", "train", "/nowhere", "--vocabulary", "300", "--out", "/nowhere"],
+    ]) func failuresAreOneLine(arguments: [String]) throws {
+        guard let minke = Program.built else { return }
+        let result = try minke.run(all: arguments)
+        #expect(result.status == 1)
+        #expect(result.output == "")
+        #expect(result.error.hasPrefix("error: /nowhere") && result.error.filter { $0 == "\n" }.count == 1)
+    }
+
+    @Test(arguments: ["eval", "generate", "chat", "inspect", "logits", "tokenizer"])
+    func helpIsThere(command: String) throws {
+        guard let minke = Program.built else { return }
+        let result = try minke.run(command, "--help")
+        #expect(result.status == 0 && result.error == "")
+        #expect(result.output.contains("USAGE: minke \(command)"))
+    }
+
+    @Test func anUnknownInstructionSetIsAWarning() throws {
+        guard let minke = Program.built else { return }
+        let folder = try Self.model()
+        let result = try minke.run(
+            "generate", folder.path, "--ids", "1", "--max-tokens", "1", "--json", environment: ["MINKE_ISA": "abacus"])
+        #expect(result.status == 0)
+        #expect(result.error.hasPrefix("warning: ") && result.error.filter { $0 == "\n" }.count == 1)
+        _ = try result.json
+    }
+
+    @Test func logitsOfSequences() throws {
+        guard let minke = Program.built else { return }
+        let folder = try Self.model(hasTokenizer: false)
+        try AtomicFile.write("[[1, 2, 3], [4]]", to: folder("ids.json"))
+        let out = folder("logits.safetensors")
+        #expect(try minke.run("logits", folder.path, "--ids", folder("ids.json"), "--out", out).status == 0)
+        let file = try SafetensorsFile(path: out)
+        #expect(file.tensor("logits_0")?.shape == [3, 259])
+        #expect(file.tensor("logits_1")?.shape == [1, 259])
+        try FileSystem.remove(out)
+        let tooMany = Array(repeating: "1", count: 65).joined(separator: ",")
+        for bad in ["259", tooMany, "[]", "[[1],[]]", folder("none.json")] {
+            try AtomicFile.write(bad, to: folder("bad.json"))
+            let argument = bad.hasPrefix("[[") ? folder("bad.json") : bad
+            #expect(try minke.run("logits", folder.path, "--ids", argument, "--out", out).status == 1)
+            #expect(!FileSystem.exists(out))
+        }
+    }
+
+    @Test func inspectNeedsTheConfigurationOnly() throws {
+        guard let minke = Program.built else { return }
+        let folder = try Self.model()
+        let whole = try minke.run("inspect", folder.path, "--json").json
+        try FileSystem.remove(folder("model.safetensors"))
+        #expect(try minke.run("inspect", folder("config.json"), "--json").json == whole)
+        let model = whole["parameters"]?["total"]?.intValue
+        #expect((model ?? 0) > 1000)
+        #expect(whole["cache"]?["values_per_token"] == 24)
+        let text = try minke.run("inspect", folder.path)
+        #expect(text.status == 0 && text.output.contains("latent attention"))
+    }
+
+    @Test func evalMeasuresTexts() throws {
+        guard let minke = Program.built else { return }
+        let folder = try Self.model()
+        try AtomicFile.write("some text to read, and some more of it", to: folder("a.txt"))
+        let result = try minke.run("eval", folder.path, folder("a.txt"), "--context", "16", "--json")
+        let object = try result.json
+        #expect(object["tokens"] == 38 && object["bytes"] == 38)
+        let loss = try #require(object["loss"]?.doubleValue)
+        #expect(abs(try #require(object["bits_per_byte"]?.doubleValue) - loss / 0.6931471805599453) < 1e-9)
+        let some = try minke.run("eval", folder.path, folder("a.txt"), "--max-bytes", "10", "--json")
+        #expect(try some.json["bytes"] == 10)
+    }
+
+    @Test func chatReadsLines() throws {
+        guard let minke = Program.built else { return }
+        let folder = try Self.model()
+        let result = try minke.run("chat", folder.path, "--max-tokens", "3", input: "once\n\n/help\n/reset\nagain")
+        #expect(result.status == 0)
+        #expect(result.error.contains("/reset begins a new text"))
+        #expect(result.output.filter { $0 == "\n" }.count >= 3)
+    }
+
+    @Test func tokenizerTrainsEncodesAndDecodes() throws {
+        guard let minke = Program.built else { return }
+        let folder = try TemporaryFolder()
+        try AtomicFile.write("the whale and the other whale\n", to: folder("a.txt"))
+        let trained = try minke.run("tokenizer", "train", folder("a.txt"), "--vocabulary", "265", "--out", folder("t"))
+        #expect(trained.status == 0 && trained.output == "")
+        let ids = try minke.run("tokenizer", "encode", folder("t"), "--text", "the whale").output.dropLast()
+        #expect(try minke.run("tokenizer", "decode", folder("t"), "--ids", String(ids)).output == "the whale\n")
+        let lines = try minke.run(
+            "tokenizer", "encode", folder("t/tokenizer.json"), "--jsonl",
+            input: "{\"text\": \"the whale\"}\n\n{\"text\": \"\"}\n")
+        #expect(lines.output == "{\"ids\":[\(ids)]}\n{\"ids\":[]}\n")
+        #expect(
+            try minke.run("tokenizer", "decode", folder("t"), "--jsonl", input: lines.output).output
+                == "{\"text\":\"the whale\"}\n{\"text\":\"\"}\n")
+        let control = try #require(Tokenizer.bytes.token(for: 256))
+        #expect(try minke.run("tokenizer", "encode", folder("t"), "--text", control).output == "0\n")
+        #expect(try minke.run("tokenizer", "encode", folder("t"), "--text", control, "--no-special").output != "0\n")
+        let broken = try minke.run("tokenizer", "encode", folder("t"), "--jsonl", input: "{}\n")
+        #expect(broken.status == 1 && broken.error.contains("line 1"))
+    }
+}
