@@ -6,7 +6,8 @@ import MinkeTraining
 /// `minke compare`: the sparse model and its dense twin on the user's own data.
 struct CompareCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "compare", abstract: "Trains a sparse model and its dense twin to the same loss; prints what was saved.",
+        commandName: "compare",
+        abstract: "Trains a sparse model and its dense twin to the same loss; prints what was saved.",
         discussion: """
             Examples:
               minke compare book.txt --out duel --max-seconds 60

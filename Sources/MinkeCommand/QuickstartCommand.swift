@@ -97,7 +97,9 @@ struct QuickstartCommand: ParsableCommand {
 }
 
 extension String {
-    fileprivate var indented: String { split(separator: "\n", omittingEmptySubsequences: false).map { "  | " + $0 }.joined(separator: "\n") }
+    fileprivate var indented: String {
+        split(separator: "\n", omittingEmptySubsequences: false).map { "  | " + $0 }.joined(separator: "\n")
+    }
 }
 
 /// Text that is on every machine which can build this package.
@@ -116,7 +118,8 @@ private enum TextAtHand {
             for platform in ["linux", "macosx", "host"] {
                 let path = FileSystem.join(libraries, platform)
                 if FileSystem.isDirectory(path) {
-                    paths += (try? FileSystem.glob(path + "/*.swiftmodule/*.swiftinterface"))?
+                    paths +=
+                        (try? FileSystem.glob(path + "/*.swiftmodule/*.swiftinterface"))?
                         .filter { !$0.hasSuffix(".private.swiftinterface") } ?? []
                 }
             }

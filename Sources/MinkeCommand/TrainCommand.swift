@@ -103,9 +103,11 @@ extension CommandLine {
         arguments.enumerated().map { index, argument in
             if index == 0 { return "minke" }
             let isPlain = argument.utf8.allSatisfy { byte in
-                (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || (0x2B...0x3A).contains(byte) || [0x3D, 0x5F].contains(byte)
+                (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || (0x2B...0x3A).contains(byte)
+                    || [0x3D, 0x5F].contains(byte)
             }
-            return isPlain && !argument.isEmpty ? argument : "'\(argument.split(separator: "'").joined(separator: "'\\''"))'"
+            return isPlain && !argument.isEmpty
+                ? argument : "'\(argument.split(separator: "'").joined(separator: "'\\''"))'"
         }.joined(separator: " ")
     }
 }

@@ -88,14 +88,16 @@ final class DecoderLayer {
         case .latent(let attention):
             if context.continues, let cache = context.cache {
                 return attention.decode(
-                    x, addedTo: residual, positions: context.batch.positions, rotary: context.rotary, cache: cache, tape)
+                    x, addedTo: residual, positions: context.batch.positions, rotary: context.rotary, cache: cache, tape
+                )
             }
             return attention(
                 x, addedTo: residual, batch: context.batch, rotary: context.rotary, cache: context.cache, tape)
         case .multiHead(let attention):
             if context.continues, let cache = context.cache {
                 return attention.decode(
-                    x, addedTo: residual, positions: context.batch.positions, rotary: context.rotary, cache: cache, tape)
+                    x, addedTo: residual, positions: context.batch.positions, rotary: context.rotary, cache: cache, tape
+                )
             }
             return attention(
                 x, addedTo: residual, batch: context.batch, rotary: context.rotary, cache: context.cache, tape)

@@ -26,7 +26,8 @@ public final class LanguageModel {
         let build = WeightBuilder(source)
         self.configuration = configuration
         embedding = try build.matrix(
-            [("model.embed_tokens.weight", configuration.vocabSize)], columns: configuration.hiddenSize, role: .embedding)
+            [("model.embed_tokens.weight", configuration.vocabSize)], columns: configuration.hiddenSize,
+            role: .embedding)
         layers = try (0..<configuration.numHiddenLayers).map { try DecoderLayer(configuration, index: $0, build) }
         norm = try build.vector("model.norm.weight", configuration.hiddenSize, role: .norm)
         head =
@@ -73,7 +74,8 @@ public final class LanguageModel {
         precondition(positions <= configuration.maxPositionEmbeddings, "more positions than the model has")
         if positions > rotary.positions {
             rotary = RotaryTable(
-                configuration, positions: min(configuration.maxPositionEmbeddings, max(positions, 2 * rotary.positions)))
+                configuration, positions: min(configuration.maxPositionEmbeddings, max(positions, 2 * rotary.positions))
+            )
         }
         return rotary
     }
@@ -143,8 +145,11 @@ public final class LanguageModel {
         /// Routing of each sparse layer, by its number.
         public let routings: [(layer: Int, routing: Routing)]
 
-        /// Mean over the rows.
-        public var mean: Double { perToken.reduce(0.0) { $0 + Double($1) } / Double(max(1, perToken.count)) }
+        /// Rows that have a target.
+        public let counted: Int
+
+        /// Mean over the rows that have a target.
+        public var mean: Double { perToken.reduce(0.0) { $0 + Double($1) } / Double(max(1, counted)) }
     }
 
     /// Weights of the parts of the training loss.
@@ -194,7 +199,8 @@ public final class LanguageModel {
                 hidden = state
             }
         }
-        return Loss(perToken: perToken, predictors: predictorLosses, routings: routings)
+        return Loss(
+            perToken: perToken, predictors: predictorLosses, routings: routings, counted: targets.count { $0 >= 0 })
     }
 
     /// The balancing rule of V3 without auxiliary loss: bᵢ += γ·sign(mean load − loadᵢ), after each optimiser step

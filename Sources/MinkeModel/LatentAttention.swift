@@ -46,7 +46,9 @@ final class LatentAttention {
         // A direct query projection has no bias in the reference.
         if c.attentionBias {
             let parts =
-                (c.qLoraRank == nil ? [] : [(queryName + ".bias", queries)]) + [(latentName + ".bias", kvLoraRank + rope)]
+                (c.qLoraRank == nil ? [] : [(queryName + ".bias", queries)]) + [
+                    (latentName + ".bias", kvLoraRank + rope)
+                ]
             inputBias = try build.joinedVector(parts, role: .bias)
         } else {
             inputBias = []
@@ -61,7 +63,8 @@ final class LatentAttention {
         latentNorm = try build.vector(prefix + "kv_a_layernorm.weight", kvLoraRank, role: .norm)
         keyValueUp = try build.matrix([(prefix + "kv_b_proj.weight", heads * (nope + value))], columns: kvLoraRank)
         absorbed = AbsorbedProjections(keyValueUp, heads: heads, keyWidth: nope, valueWidth: value)
-        output = try build.matrix([(prefix + "o_proj.weight", c.hiddenSize)], columns: heads * value, role: .outputMatrix)
+        output = try build.matrix(
+            [(prefix + "o_proj.weight", c.hiddenSize)], columns: heads * value, role: .outputMatrix)
         outputBias = c.attentionBias ? try build.vector(prefix + "o_proj.bias", c.hiddenSize, role: .bias) : nil
     }
 
@@ -72,7 +75,9 @@ final class LatentAttention {
         let joined = tape.linear(x, inputProjection)
         let queryWidth = qLoraRank ?? heads * (nope + rope)
         var column = 0
-        for (bias, width) in zip(inputBias, inputBias.count == 2 ? [queryWidth, kvLoraRank + rope] : [kvLoraRank + rope]) {
+        for (bias, width) in zip(
+            inputBias, inputBias.count == 2 ? [queryWidth, kvLoraRank + rope] : [kvLoraRank + rope])
+        {
             if inputBias.count == 1 { column = queryWidth }
             tape.addBias(joined.columns(column..<column + width), bias)
             column += width

@@ -34,7 +34,8 @@ extension ModelConfiguration {
 
     private mutating func readRotary(_ keys: Keys) throws {
         let nested = try keys.object("rope_parameters") ?? (try keys.object("rope_scaling"))
-        ropeTheta = try keys.number("rope_theta", default: nested.map { try $0.number("rope_theta", default: 10_000) } ?? 10_000)
+        ropeTheta = try keys.number(
+            "rope_theta", default: nested.map { try $0.number("rope_theta", default: 10_000) } ?? 10_000)
         ropeInterleave = try keys.flag("rope_interleave", default: family.isLatent)
         guard let nested else { return }
         let type = try nested.optionalString("rope_type") ?? nested.optionalString("type") ?? "default"
@@ -52,7 +53,8 @@ extension ModelConfiguration {
             yarn.attentionFactor = try nested.optionalNumber("attention_factor")
             self.yarn = yarn
         default:
-            throw InputError("rope type \"\(type)\" is not supported", at: "rope_scaling", remedy: "default and yarn are")
+            throw InputError(
+                "rope type \"\(type)\" is not supported", at: "rope_scaling", remedy: "default and yarn are")
         }
     }
 

@@ -9,7 +9,8 @@ extension ModelConfiguration {
         }
         func inRange(_ value: Int, _ range: ClosedRange<Int>, _ key: String) throws {
             try require(
-                range.contains(value), key, "is \(value) but must lie between \(range.lowerBound) and \(range.upperBound)")
+                range.contains(value), key,
+                "is \(value) but must lie between \(range.lowerBound) and \(range.upperBound)")
         }
         try inRange(vocabSize, 1...(1 << 24), "vocab_size")
         try inRange(hiddenSize, 1...(1 << 17), "hidden_size")
@@ -58,9 +59,11 @@ extension ModelConfiguration {
         try require(
             numExpertsPerTok <= nRoutedExperts / nGroup * topkGroup, "num_experts_per_tok",
             "exceeds the experts that topk_group groups hold")
-        try require(routedScalingFactor.isFinite && routedScalingFactor > 0, "routed_scaling_factor", "must be positive")
         try require(
-            topkMethod != .biased || scoringFunc == .sigmoid, "scoring_func", "must be sigmoid with topk_method noaux_tc")
+            routedScalingFactor.isFinite && routedScalingFactor > 0, "routed_scaling_factor", "must be positive")
+        try require(
+            topkMethod != .biased || scoringFunc == .sigmoid, "scoring_func",
+            "must be sigmoid with topk_method noaux_tc")
         try require(
             topkMethod == .biased || scoringFunc == .softmax, "scoring_func",
             "must be softmax with topk_method \(topkMethod.rawValue)")

@@ -68,7 +68,8 @@ public struct ModelCosts: Sendable {
                 + (c.nRoutedExperts > 0 ? router + bias + expert * (c.nRoutedExperts + c.nSharedExperts) : dense)
             parts.append(
                 Part(
-                    name: "prediction modules", total: c.numNextnPredictLayers * (layer + 2 * h * h + 3 * h), active: 0))
+                    name: "prediction modules", total: c.numNextnPredictLayers * (layer + 2 * h * h + 3 * h), active: 0)
+            )
         }
         self.parts = parts
         multiplied =

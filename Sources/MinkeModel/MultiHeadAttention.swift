@@ -15,8 +15,10 @@ final class MultiHeadAttention {
         shape = AttentionShape(
             heads: heads, keyWidth: width, valueWidth: width, scale: Float(1 / Double(width).squareRoot()))
         inputProjection = try build.matrix(
-            ["q_proj", "k_proj", "v_proj"].map { (prefix + $0 + ".weight", c.numAttentionHeads * c.qkRopeHeadDim) }, columns: c.hiddenSize)
-        output = try build.matrix([(prefix + "o_proj.weight", c.hiddenSize)], columns: heads * width, role: .outputMatrix)
+            ["q_proj", "k_proj", "v_proj"].map { (prefix + $0 + ".weight", c.numAttentionHeads * c.qkRopeHeadDim) },
+            columns: c.hiddenSize)
+        output = try build.matrix(
+            [(prefix + "o_proj.weight", c.hiddenSize)], columns: heads * width, role: .outputMatrix)
     }
 
     private func project(

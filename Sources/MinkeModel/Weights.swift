@@ -126,7 +126,8 @@ final class WeightBuilder {
         return parameter
     }
 
-    private func check(_ piece: (name: String, rows: Int), columns: Int, isVector: Bool, in folder: ModelFolder) throws {
+    private func check(_ piece: (name: String, rows: Int), columns: Int, isVector: Bool, in folder: ModelFolder) throws
+    {
         let tensor = try folder.tensor(piece.name)
         let expected = isVector ? [columns] : [piece.rows, columns]
         guard tensor.shape == expected else {

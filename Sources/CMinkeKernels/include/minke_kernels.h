@@ -17,8 +17,9 @@ enum { MinkeFloat32 = 0, MinkeBFloat16 = 1 };
 
 /// Columns of a packed panel of the right-hand operand.
 enum { MinkePanelWidth = 32 };
-/// Rows of a packed strip of the left-hand operand.
-enum { MinkeStripHeight = 14 };
+/// Rows of a packed strip of the left-hand operand, and the distance between its words: a word's rows fill one cache
+/// line, so that packing stores whole lines.
+enum { MinkeStripHeight = 14, MinkeStripStride = 16 };
 
 /// What a product does with its result.
 enum {
@@ -42,7 +43,7 @@ typedef struct {
     const float *base;        ///< for MinkeAddFloat32
     int64_t baseStride;
     int32_t mode;
-    int32_t aIsPacked;        ///< A is packed strips of 14 rows: [strips][words][14]
+    int32_t aIsPacked;        ///< A is packed strips of 14 rows: [strips][words][16]
 } MinkeProduct;
 
 /// Blocked causal attention of one head over one sequence.
@@ -189,9 +190,9 @@ static inline int64_t minkePanelBytes(int64_t depth, int64_t columns, int32_t ty
 static inline int64_t minkeStripCount(int64_t rows) { return (rows + 13) / 14; }
 /// First row of strip s when `rows` rows are cut into strips of nearly equal height (at most 14).
 static inline int64_t minkeStripStart(int64_t rows, int64_t s) { return rows * s / minkeStripCount(rows); }
-/// Bytes of A[M,K] as packed strips (with room for the last vector store).
+/// Bytes of A[M,K] as packed strips.
 static inline int64_t minkeStripBytes(int64_t depth, int64_t rows, int32_t type) {
-    return minkeStripCount(rows) * 14 * minkeWords(depth, type) * 4 + 64;
+    return minkeStripCount(rows) * MinkeStripStride * minkeWords(depth, type) * 4;
 }
 /// Bytes of scratch that attention over `tokens` needs (forward and backward).
 int64_t minkeAttentionScratch(int64_t tokens, int64_t keyWidth, int64_t sharedWidth, int64_t valueWidth);

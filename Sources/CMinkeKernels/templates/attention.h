@@ -172,7 +172,7 @@ static void accumulateKeys(const MinkeAttention *p, const void *left, void *stri
                            int64_t columns, int64_t i0, int64_t rows, int64_t j0, int64_t j1, float *sums) {
     int64_t keys = j1 - j0, count = minkeStripCount(keys), perWord = p->type == MinkeBFloat16 ? 2 : 1;
     packStrips(left, p->type, KeyBlock, 0, keys, rows, strips, p->type, 0, count);
-    Block block = {.a = strips, .aWordBytes = MinkeStripHeight * 4,
+    Block block = {.a = strips, .aWordBytes = MinkeStripStride * 4,
                    .b = (const char *)panels + i0 / perWord * MinkePanelWidth * 4,
                    .panelBytes = minkeWords(p->tokens, p->type) * MinkePanelWidth * 4,
                    .words = minkeWords(rows, p->type), .out = sums + j0 * columns, .outStride = columns,

@@ -150,10 +150,9 @@ static void packStrips(const void *y, int32_t type, int64_t stride, const int32_
                 for (int64_t i = start; i < start + WordsPerChunk && i < words; i++) {
                     const void *first, *second;
                     rowsOfWord(y, T, stride, rows, i, k, P, &first, &second);
-                    // A whole vector may spill into the next word of the strip, which is written after it.
-                    bool roomy = i + 1 < words && at + 16 <= m;
-                    packWords((uint32_t *)strips + (s * words + i) * MinkeStripHeight, first, second, at,
-                              roomy ? 16 : height, 16, T, P, false);
+                    // A whole line where the row has that many values; what lies past the strip is never read.
+                    packWords((uint32_t *)strips + (s * words + i) * MinkeStripStride, first, second, at,
+                              at + MinkeStripStride <= m ? MinkeStripStride : height, MinkeStripStride, T, P, false);
                 }
             }
     }));

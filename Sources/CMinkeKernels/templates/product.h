@@ -107,7 +107,7 @@ INLINE void tile(const Block *block, const int type, const bool packed, const in
         UNROLL for (int v = 0; v < TILE_VECTORS; v++) sums[i][v] = (Floats){0};
     // Constant distances let the compiler fold the addresses of packed strips.
     int64_t rowBytes = packed ? 4 : block->aRowBytes;
-    int64_t wordBytes = packed ? MinkeStripHeight * 4 : 4;
+    int64_t wordBytes = packed ? MinkeStripStride * 4 : 4;
     int64_t whole = words - (block->half ? 1 : 0);
     for (int64_t k = 0; k < whole; k++) {
         multiplyWord(type, rows, a, rowBytes, b, false, sums);
@@ -177,14 +177,14 @@ static __attribute__((noinline)) void multiplyStrips(const Block *whole, const i
     Block part = *whole;
     bool inParts = part.mode != MinkeStoreBFloat16 && part.words > DepthBlock + DepthBlock / 2;
     int64_t step = inParts ? DepthBlock : part.words;
-    int64_t stripBytes = whole->words * MinkeStripHeight * 4;
+    int64_t stripBytes = whole->words * MinkeStripStride * 4;
     part.half = false; // packed strips hold zero in the missing half
     for (int64_t word0 = 0; word0 < whole->words; word0 += step) {
         int64_t words = word0 + step < whole->words ? step : whole->words - word0;
         for (int64_t panel = panel0; panel < panel1; panel++)
             for (int64_t s = strip0; s < strip1; s++) {
                 int64_t first = minkeStripStart(rows, s), end = minkeStripStart(rows, s + 1);
-                const char *a = whole->a + s * stripBytes + word0 * MinkeStripHeight * 4;
+                const char *a = whole->a + s * stripBytes + word0 * MinkeStripStride * 4;
                 WITH_TYPE(type, T, strip(&part, T, true, (int)(end - first), first, panel, a, word0, words));
             }
         part.mode = MinkeAddFloat32;

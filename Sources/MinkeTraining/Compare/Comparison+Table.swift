@@ -15,10 +15,17 @@ extension Comparison {
 
     var lines: [Line] {
         let reached = pairs.compactMap { pair in pair.sparseCost.flatMap { s in pair.denseCost.map { (s, $0) } } }
-        func atLoss(_ metric: String, _ key: String, _ value: (CostAtLoss) -> Double, _ format: @escaping (Double) -> String) -> Line {
-            Line(metric: metric, key: key, sparse: reached.map { value($0.0) }, dense: reached.map { value($0.1) }, format: format)
+        func atLoss(
+            _ metric: String, _ key: String, _ value: (CostAtLoss) -> Double, _ format: @escaping (Double) -> String
+        ) -> Line {
+            Line(
+                metric: metric, key: key, sparse: reached.map { value($0.0) }, dense: reached.map { value($0.1) },
+                format: format)
         }
-        func fixed(_ metric: String, _ key: String, _ value: (ModelCosts) -> Int, _ format: @escaping (Double) -> String, isCost: Bool = true) -> Line {
+        func fixed(
+            _ metric: String, _ key: String, _ value: (ModelCosts) -> Int, _ format: @escaping (Double) -> String,
+            isCost: Bool = true
+        ) -> Line {
             Line(
                 metric: metric, key: key, sparse: [Double(value(sparseCosts))], dense: [Double(value(denseCosts))],
                 format: format, isCost: isCost)
@@ -70,7 +77,9 @@ extension Comparison {
     /// Rows for the report and the terminal.
     var rows: [RunReport.Comparison.Row] {
         lines.map {
-            .init(metric: $0.metric, dense: text($0.dense, $0.format), sparse: text($0.sparse, $0.format), saved: saved($0))
+            .init(
+                metric: $0.metric, dense: text($0.dense, $0.format), sparse: text($0.sparse, $0.format),
+                saved: saved($0))
         }
     }
 
@@ -80,7 +89,8 @@ extension Comparison {
         let cells = [header] + rows.map { [$0.metric, $0.dense, $0.sparse, $0.saved] }
         let widths = (0..<4).map { column in cells.map { $0[column].count }.max() ?? 0 }
         let loss = median(pairs.map(\.commonLoss)).map { HumanFormat.fixed($0, 4) } ?? "–"
-        let title = "same validation loss: \(loss) nats per token" + (pairs.count > 1 ? ", median of \(pairs.count) seeds" : "")
+        let title =
+            "same validation loss: \(loss) nats per token" + (pairs.count > 1 ? ", median of \(pairs.count) seeds" : "")
         return title + "\n"
             + cells.map { row in
                 zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: "   ")

@@ -70,6 +70,7 @@ public struct Comparison {
         _ run: RunConfiguration, _ name: String, _ seed: Int, _ data: TrainingData, _ options: RunOptions
     ) throws -> Trainer {
         var own = options
+        own.minimumEvaluations = 20
         own.out = FileSystem.join(options.out, seed == 1 ? name : "\(name)-seed\(seed)")
         return try Trainer(run, data: data, options: own)
     }

@@ -55,9 +55,7 @@ public final class TrainingSession {
             let tape = Tape(computeType: configuration.precision.elementType, isRecording: true)
             let result = model.loss(batch.tokens, targets: batch.targets, batch: shape, objective: objective, tape)
             tape.backward()
-            // Rows without a target have no loss and do not count in its mean.
-            let counted = batch.targets.count { $0 >= 0 }
-            loss += result.perToken.reduce(0.0) { $0 + Double($1) } / Double(max(1, counted) * batches.count)
+            loss += result.mean / Double(batches.count)
             predictorLosses = result.predictors.enumerated().map {
                 $1 / Double(batches.count) + (index == 0 ? 0 : predictorLosses[$0])
             }

@@ -55,3 +55,117 @@ public enum Benchmark {
         ]
     }
 }
+
+extension Benchmark {
+    /// A product of the reference configuration: one weight of it, by name.
+    private struct Shape {
+        let name: String
+        let rows: Int
+        let columns: Int
+        let depth: Int
+        /// Matrices of this shape that are multiplied together: the experts of a layer.
+        var groups = 1
+        /// How often a training step does it.
+        let count: Int
+    }
+
+    /// The weights of a configuration, with the rows that reach each of them in a step.
+    private static func shapes(_ run: RunConfiguration) -> [Shape] {
+        let m = run.model
+        let tokens = run.batchSize * run.sequenceLength
+        let n = m.numHiddenLayers
+        let sparse = n - m.firstKDenseReplace
+        let perExpert = tokens * m.numExpertsPerTok / max(1, m.nRoutedExperts)
+        let queries = m.numAttentionHeads * m.qkHeadDim
+        let latent = m.qLoraRank ?? queries
+        return [
+            Shape(
+                name: "q_a + kv_a", rows: tokens, columns: latent + m.kvLoraRank + m.qkRopeHeadDim,
+                depth: m.hiddenSize, count: n),
+            Shape(name: "q_b", rows: tokens, columns: queries, depth: latent, count: n),
+            Shape(
+                name: "kv_b", rows: tokens, columns: m.numAttentionHeads * (m.qkNopeHeadDim + m.vHeadDim),
+                depth: m.kvLoraRank, count: n),
+            Shape(
+                name: "o", rows: tokens, columns: m.hiddenSize, depth: m.numAttentionHeads * m.vHeadDim, count: n),
+            Shape(
+                name: "shared gate + up", rows: tokens, columns: 2 * m.moeIntermediateSize * m.nSharedExperts,
+                depth: m.hiddenSize, count: sparse),
+            Shape(
+                name: "shared down", rows: tokens, columns: m.hiddenSize,
+                depth: m.moeIntermediateSize * m.nSharedExperts, count: sparse),
+            Shape(
+                name: "expert gate + up", rows: perExpert, columns: 2 * m.moeIntermediateSize, depth: m.hiddenSize,
+                groups: m.nRoutedExperts, count: sparse),
+            Shape(
+                name: "expert down", rows: perExpert, columns: m.hiddenSize, depth: m.moeIntermediateSize,
+                groups: m.nRoutedExperts, count: sparse),
+            Shape(
+                name: "dense gate + up", rows: tokens, columns: 2 * m.intermediateSize, depth: m.hiddenSize,
+                count: n - sparse),
+            Shape(
+                name: "dense down", rows: tokens, columns: m.hiddenSize, depth: m.intermediateSize, count: n - sparse),
+            Shape(name: "head", rows: 512, columns: m.vocabSize, depth: m.hiddenSize, count: tokens / 512),
+        ]
+    }
+
+    /// Times the matrix products of a configuration against the measured peak: y = x·Wᵀ, dx = dy·W, dW = dyᵀ·x.
+    ///
+    /// - Returns: the figures that `minke bench matmul --json` prints; `fraction` is of the peak, by best round, and the
+    ///   totals weigh each product by its share of a step.
+    public static func products(
+        _ run: RunConfiguration, rounds: Int, progress: (JSON.Object) -> Void = { _ in }
+    ) -> JSON.Object {
+        let type = run.precision.elementType
+        let peak = CPU.shared.measuredPeak(type)
+        var rows: [JSON] = []
+        var totals = [String: (operations: Double, seconds: Double)]()
+        for shape in shapes(run) {
+            let results = [
+                (
+                    "forward",
+                    ProductBenchmark.forward(
+                        rows: shape.rows, columns: shape.columns, depth: shape.depth, groups: shape.groups, type: type,
+                        rounds: rounds)
+                ),
+                (
+                    "input_gradient",
+                    ProductBenchmark.forward(
+                        rows: shape.rows, columns: shape.depth, depth: shape.columns, groups: shape.groups, type: type,
+                        rounds: rounds)
+                ),
+                (
+                    "weight_gradient",
+                    ProductBenchmark.weightGradient(
+                        rows: shape.rows, columns: shape.columns, depth: shape.depth, groups: shape.groups, type: type,
+                        rounds: rounds)
+                ),
+            ]
+            var row: JSON.Object = [
+                "name": .string(shape.name), "rows": .integer(shape.rows), "columns": .integer(shape.columns),
+                "depth": .integer(shape.depth),
+            ]
+            for (name, result) in results {
+                row[name] = [
+                    "gflops": .number(result.best / 1e9), "gflops_median": .number(result.median / 1e9),
+                    "fraction": .number(result.best / peak),
+                ]
+                let operations = result.operations * Double(shape.count)
+                let total = totals[name] ?? (0, 0)
+                totals[name] = (total.operations + operations, total.seconds + operations / result.best)
+            }
+            progress(row)
+            rows.append(.object(row))
+        }
+        var summary = JSON.Object()
+        for (name, total) in totals.sorted(by: { $0.key < $1.key }) {
+            summary[name] = .number(total.operations / total.seconds / peak)
+        }
+        return [
+            "peak_gflops": .number(peak / 1e9), "peak_float32_gflops": .number(CPU.shared.measuredPeak(.float32) / 1e9),
+            "precision": .string(run.precision.rawValue), "threads": .integer(CPU.shared.threadCount),
+            "instruction_set": .string(CPU.shared.instructionSet), "products": .array(rows),
+            "fraction_of_peak": .object(summary),
+        ]
+    }
+}

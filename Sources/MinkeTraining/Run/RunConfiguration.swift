@@ -79,7 +79,9 @@ public struct RunConfiguration: Equatable, Sendable {
         try require(tokensPerStep <= 1 << 26, "batch_size", "times sequence_length is too large")
         try require(steps >= 1, "steps", "must be positive")
         try require((0..<1).contains(validationFraction), "validation_fraction", "must lie between 0 and 1")
-        try require(tokenizerVocabulary >= 300 && tokenizerVocabulary <= 1 << 20, "tokenizer_vocabulary", "must lie between 300 and 1048576")
+        try require(
+            tokenizerVocabulary >= 300 && tokenizerVocabulary <= 1 << 20, "tokenizer_vocabulary",
+            "must lie between 300 and 1048576")
         for (value, key) in [
             (optimizer.rate, "learning_rate"), (optimizer.muonRate, "muon_learning_rate"),
             (optimizer.decay, "weight_decay"), (gradientClip, "gradient_clip"), (biasUpdateRate, "bias_update_rate"),

@@ -16,6 +16,8 @@ public struct RunOptions {
     public var price = Price.standard
     /// Writes `report.html` and the model folder at the end.
     public var writesModel = true
+    /// At least this many evaluations over the run, whatever its evaluation interval.
+    public var minimumEvaluations = 0
     /// Catches Ctrl-C.
     public var trapsInterrupts = true
     /// The command, for the report.

@@ -74,6 +74,9 @@ public final class Trainer {
         budget = options.maximumSeconds.map { TimeBudget(seconds: $0, spent: state.trainingSeconds) }
         self.state = state
         peak = CPU.shared.measuredPeak(configuration.precision.elementType)
+        try AtomicFile.write(
+            JSON.object(configuration.json).text(indented: true) + "\n",
+            to: FileSystem.join(options.out, "run.json"))
     }
 
     /// What a checkpoint must share with the run that continues it.
@@ -118,7 +121,7 @@ public final class Trainer {
             state.wallSeconds = wallBefore + (now - started).wallSeconds
             state.joules = joulesBefore + (now - started).joules
             state.isComplete = state.step >= state.totalSteps || budget?.isSpent(state.trainingSeconds) == true
-            let interval = configuration.evaluationInterval
+            let interval = evaluationInterval
             if interval > 0, state.step % interval == 0 || state.isComplete {
                 try evaluate()
                 if let target = options.targetLoss, let loss = state.validationLoss, loss <= target {
@@ -148,6 +151,14 @@ public final class Trainer {
             display.message("stopped and saved at step \(state.step); the same command again goes on from there")
         }
         return summary
+    }
+
+    /// Steps between evaluations, fewer where the options ask for a minimum.
+    private var evaluationInterval: Int {
+        let interval = configuration.evaluationInterval
+        guard options.minimumEvaluations > 0 else { return interval }
+        let enough = max(1, state.totalSteps / options.minimumEvaluations)
+        return interval > 0 ? min(interval, enough) : enough
     }
 
     private func takeStep() throws {
@@ -181,7 +192,8 @@ public final class Trainer {
             try targets.withUnsafeMutableBufferPointer { targets in
                 guard let tokens = tokens.baseAddress, let targets = targets.baseAddress else { return }
                 for (row, sample) in samples.enumerated() {
-                    try sampler.fill(sampleIndex: sample, tokens: tokens + row * length, targets: targets + row * length)
+                    try sampler.fill(
+                        sampleIndex: sample, tokens: tokens + row * length, targets: targets + row * length)
                 }
             }
         }
