@@ -20,6 +20,7 @@ struct BenchCommand: ParsableCommand {
         @Option(help: "bf16 or f32.") var dtype = "bf16"
         @Option(help: "Sequences a step.") var batch = 16
         @Option(help: "Tokens of one sequence.") var sequence = 256
+        @Option(help: "Seed of weights and data order.") var seed = 1
         @OptionGroup var compute: ComputeOptions
         @Flag(help: "Print one JSON object.") var json = false
 
@@ -28,6 +29,7 @@ struct BenchCommand: ParsableCommand {
             var run = try Preset.reference.configuration()
             run.batchSize = batch
             run.sequenceLength = sequence
+            run.seed = seed
             try run.apply(assignment: "precision=\(dtype)")
             try run.validate()
             let text = try FileSystem.readAll(data)

@@ -92,18 +92,25 @@ public enum Preset: String, Sendable, CaseIterable {
     }
 
     private static func shakespeare(depth: Int) -> RunConfiguration {
-        var run = RunConfiguration(model: sparseModel(depth: depth, width: 96, vocabulary: 259))
-        run.model.maxPositionEmbeddings = 1024
+        var model = sparseModel(depth: depth, width: 96, vocabulary: 259)
+        model.kvLoraRank = 48
+        model.qkNopeHeadDim = 16
+        model.qkRopeHeadDim = 32
+        model.vHeadDim = 48
+        model.nRoutedExperts = 8
+        model.numExpertsPerTok = 2
+        model.maxPositionEmbeddings = 1024
+        var run = RunConfiguration(model: model)
         run.validationFraction = 0.1
         run.sequenceLength = 64
         run.batchSize = 32
-        run.steps = 180
-        run.schedule.decayFraction = 0.6
+        run.steps = 240
+        run.schedule.decayFraction = 0.9
         run.gradientClip = 0
         run.biasUpdateRate = 0.02
         run.initialization = Initialization(
             deviation: 0.05, outputDeviation: 0, headDeviation: 0, embeddingDeviation: 1)
-        run.optimizer.muonRate = 0.04
+        run.optimizer.muonRate = 0.02
         run.optimizer.rate = 0.03
         run.optimizer.decay = 0
         run.optimizer.epsilon = 1e-10

@@ -18,6 +18,8 @@ public struct RunOptions {
     public var writesModel = true
     /// At least this many evaluations over the run, whatever its evaluation interval.
     public var minimumEvaluations = 0
+    /// Stops after this step, saved, as an interruption would.
+    public var pausesAfterStep: Int?
     /// Catches Ctrl-C.
     public var trapsInterrupts = true
     /// The command, for the report.

@@ -112,7 +112,8 @@ public final class Trainer {
         var lastSave = started.wallSeconds
         var ending = RunSummary.Ending.complete
         while !state.isComplete {
-            if InterruptTrap.isInterrupted && options.trapsInterrupts {
+            let isPaused = options.pausesAfterStep.map { state.step >= $0 } ?? false
+            if isPaused || (options.trapsInterrupts && InterruptTrap.isInterrupted) {
                 ending = .interrupted
                 break
             }

@@ -1,0 +1,163 @@
+import MinkeFiles
+import MinkeModel
+import MinkeTensors
+import MinkeTraining
+import Testing
+
+/// Whole runs of a tiny model.
+@Suite(.serialized) struct TrainerTests {
+    let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+        var text = ""
+        var random = CounterRandom(seed: 7, purpose: "text")
+        for _ in 0..<1500 {
+            text += ["the ", "whale ", "swims ", "in ", "cold ", "water.\n"][random.integer(below: 6)]
+        }
+        try folder.write(text, to: "text.txt")
+    }
+
+    static func configuration(_ settings: [String] = []) throws -> RunConfiguration {
+        var run = try Preset.shakespeare.configuration()
+        let tiny = [
+            "hidden_size=16", "num_hidden_layers=2", "moe_intermediate_size=8", "kv_lora_rank=8", "v_head_dim=8",
+            "qk_nope_head_dim=8", "qk_rope_head_dim=4", "n_routed_experts=4", "sequence_length=16", "batch_size=4",
+            "steps=12", "eval_interval=4", "eval_tokens=256", "num_nextn_predict_layers=1", "save_interval=0",
+        ]
+        for assignment in tiny + settings { try run.apply(assignment: assignment) }
+        return run
+    }
+
+    func data(_ run: RunConfiguration, text: String = "text.txt") throws -> TrainingData {
+        try TrainingData.prepare(
+            .init(paths: [folder.path(text)]), configuration: run, folder: folder.path("data-\(text)")
+        ) { _ in }
+    }
+
+    func options(_ name: String) -> RunOptions {
+        var options = RunOptions(out: folder.path(name))
+        options.isQuiet = true
+        options.trapsInterrupts = false
+        return options
+    }
+
+    func train(
+        _ name: String, _ settings: [String] = [], text: String = "text.txt", pause: Int? = nil, fresh: Bool = false
+    ) throws -> RunSummary {
+        let run = try Self.configuration(settings)
+        var options = options(name)
+        options.pausesAfterStep = pause
+        options.isFresh = fresh
+        return try Trainer(run, data: data(run, text: text), options: options).run()
+    }
+
+    func hashes(_ name: String) throws -> [String] {
+        let checkpoint = "\(name)/checkpoints/step-000000012"
+        return try [
+            "\(name)/model.safetensors", "\(checkpoint)/weights.safetensors", "\(checkpoint)/optimizer.safetensors",
+        ]
+        .map { try SHA256.hexadecimal(ofFile: folder.path($0)) }
+    }
+
+    func losses(_ name: String) throws -> [Double] {
+        try MetricsLog.read(path: folder.path("\(name)/metrics.jsonl")).compactMap { $0["loss"]?.doubleValue }
+    }
+
+    @Test(arguments: [["precision=bf16"], ["precision=f32", "muon=false", "accumulation=2", "balance_loss=0.001"]])
+    func resumingIsBitExact(settings: [String]) throws {
+        _ = try train("straight", settings)
+        for step in [1, 5, 11] {
+            let paused = try train("stopped", settings, pause: step, fresh: true)
+            #expect(paused.ending == .interrupted && paused.steps == step)
+            let whole = try train("stopped", settings)
+            #expect(whole.ending == .complete && whole.steps == 12)
+            #expect(try hashes("stopped") == hashes("straight"))
+            #expect(try losses("stopped") == losses("straight"))
+        }
+    }
+
+    @Test func otherSettingsAreNamedAndRefused() throws {
+        _ = try train("run", pause: 3)
+        let error = #expect(throws: InputError.self) { try train("run", ["learning_rate=0.001"]) }
+        #expect(error?.problem.contains("learning_rate was 0.03 and is now 0.001") == true)
+        #expect(error?.remedy?.contains("--fresh") == true)
+        #expect(try train("run", ["learning_rate=0.001"], fresh: true).steps == 12)
+        // Intervals do not change what is computed.
+        _ = try train("run", ["learning_rate=0.001", "eval_interval=3"])
+    }
+
+    @Test func otherTextIsRefused() throws {
+        _ = try train("run", pause: 3)
+        try folder.write(String(repeating: "another text altogether. ", count: 200), to: "other.txt")
+        let error = #expect(throws: InputError.self) { try train("run", text: "other.txt") }
+        #expect(error?.problem.contains("another corpus") == true)
+    }
+
+    @Test func aDamagedCheckpointGivesWayToItsPredecessor() throws {
+        _ = try train("straight")
+        _ = try train("run", pause: 6)
+        _ = try train("run", pause: 8)
+        let weights = folder.path("run/checkpoints/step-000000008/weights.safetensors")
+        var bytes = try FileSystem.readAll(weights)
+        bytes[bytes.count / 2] ^= 1
+        try AtomicFile.write(bytes, to: weights)
+        _ = try train("run")
+        #expect(try hashes("run") == hashes("straight"))
+        #expect(try losses("run") == losses("straight"))
+    }
+
+    @Test func anUnfinishedCheckpointDoesNotCount() throws {
+        _ = try train("straight")
+        _ = try train("run", pause: 6)
+        try FileSystem.createDirectory(folder.path("run/checkpoints/step-000000009"))
+        try folder.write("half", to: "run/checkpoints/step-000000009/weights.safetensors")
+        _ = try train("run")
+        #expect(try hashes("run") == hashes("straight"))
+    }
+
+    @Test func theFolderIsAWholeModel() throws {
+        let summary = try train("run")
+        #expect(summary.validationLoss.isFinite && summary.validationLoss < 4)
+        for name in [
+            "config.json", "model.safetensors", "tokenizer.json", "generation_config.json", "report.html", "run.json",
+        ] {
+            #expect(FileSystem.exists(folder.path("run/\(name)")), "\(name)")
+        }
+        let keys = [
+            "validation_loss", "bits_per_byte", "cpu_seconds", "evaluation_cpu_seconds", "wall_seconds", "tokens",
+            "flops",
+            "tokens_per_second", "peak_memory_bytes", "parameters_total", "parameters_active", "joules",
+            "joules_source",
+            "dollars", "steps", "out",
+        ]
+        for key in keys { #expect(summary.json[key] != nil, "\(key)") }
+        // A finished run says so again without training.
+        #expect(try train("run").steps == 12)
+    }
+
+    @Test func targetAndTimeEndARun() throws {
+        let run = try Self.configuration(["steps=2000", "eval_interval=5"])
+        var options = options("target")
+        options.targetLoss = 4
+        let reached = try Trainer(run, data: data(run), options: options).run()
+        #expect(reached.ending == .targetReached && reached.validationLoss <= 4 && reached.steps < 2000)
+        options = self.options("time")
+        options.maximumSeconds = 0.3
+        #expect(try Trainer(run, data: data(run), options: options).run().steps < 2000)
+    }
+
+    @Test func comparisonCountsBothModels() throws {
+        let run = try Self.configuration(["num_nextn_predict_layers=0"])
+        let comparison = try #require(
+            try Comparison.run(run, data: data(run), seeds: [1, 2], options: options("pair")) { _ in })
+        #expect(comparison.pairs.count == 2)
+        let json = comparison.json
+        for key in ["flops", "cpu_seconds", "kv_bytes_per_token", "parameters_active", "joules", "dollars"] {
+            #expect(json["savings"]?[key]?["ratio_dense_to_sparse"]?.doubleValue != nil, "\(key)")
+        }
+        #expect(json["models"]?["dense"]?.arrayValue?.count == 2)
+        #expect(comparison.table.contains("sparse"))
+        #expect(try comparison.report(command: "minke compare").html().contains("</html>"))
+    }
+}
