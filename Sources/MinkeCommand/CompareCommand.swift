@@ -14,7 +14,7 @@ struct CompareCommand: ParsableCommand {
               minke compare src/ --include swift --out duel --seeds 1 2 3 --preset sparse depth=4 steps=1000
               minke compare book.txt --out duel --target-loss 1.9 --json
 
-            Both models get the same data, steps and learning rates. Costs are those at which each first reached the
+            Both models get the same data, steps and learning rates, constant after the warm-up. Costs are those at which each first reached the
             worse of the two final losses, or --target-loss.
             """)
 

@@ -2,6 +2,8 @@ import MinkeFiles
 import MinkeModel
 
 /// Trains a sparse model and its dense twin on the same data and asks what each paid for the same validation loss.
+///
+/// The learning rate stays constant after its warm-up, so that the two curves can be compared at any point.
 public struct Comparison {
     /// One pair of runs with the same seed.
     public struct Pair {
@@ -47,6 +49,9 @@ public struct Comparison {
         for seed in seeds {
             var sparseRun = configuration
             sparseRun.seed = seed
+            // With a decaying rate, a run that passes the common loss before its end would pass it later than it need:
+            // a loss means the same at every point of both runs only while the rate stays the same.
+            sparseRun.schedule.shape = .constant
             var denseRun = sparseRun
             denseRun.model = twin ?? configuration.model.denseTwin()
             message("sparse model, seed \(seed)")

@@ -37,8 +37,7 @@ public enum Preset: String, Sendable, CaseIterable {
         }
     }
 
-    /// Sixteen experts of half the model's width, three a token and one shared: the proportions that equalled a dense
-    /// model of half again the arithmetic in our runs.
+    /// Sixteen experts of half the model's width, three a token and one shared.
     private static func sparseModel(depth: Int, width: Int, vocabulary: Int) -> ModelConfiguration {
         let heads = max(2, width / 64)
         var model = ModelConfiguration(
@@ -65,25 +64,31 @@ public enum Preset: String, Sendable, CaseIterable {
         run.steps = 2000
         run.schedule.warmupSteps = 50
         run.biasUpdateRate = 0.005
-        run.initialization = Initialization(deviation: 0.02, outputDeviation: 0)
+        run.initialization = Initialization(deviation: 0.05, outputDeviation: 0, headDeviation: 0)
         run.optimizer.muonRate = 0.01
-        run.optimizer.rate = 0.003
+        run.optimizer.rate = 0.01
         run.sampleInterval = 500
         return run
     }
 
     private static func quickstart(depth: Int) -> RunConfiguration {
-        var run = RunConfiguration(model: sparseModel(depth: depth, width: 128, vocabulary: 1024))
-        run.model.maxPositionEmbeddings = 1024
+        var model = sparseModel(depth: depth, width: 192, vocabulary: 1024)
+        model.kvLoraRank = 64
+        model.qkRopeHeadDim = 32
+        model.vHeadDim = 64
+        model.numExpertsPerTok = 2
+        model.routedScalingFactor = 2
+        model.maxPositionEmbeddings = 1024
+        var run = RunConfiguration(model: model)
         run.tokenizer = .bpe
         run.tokenizerVocabulary = 1024
         run.sequenceLength = 128
-        run.batchSize = 16
-        run.steps = 600
-        run.schedule.warmupSteps = 10
-        run.biasUpdateRate = 0.02
-        run.initialization = Initialization(deviation: 0.02, outputDeviation: 0, headDeviation: 0)
-        run.optimizer.muonRate = 0.02
+        run.batchSize = 32
+        run.steps = 400
+        run.schedule.warmupSteps = 5
+        run.biasUpdateRate = 0.01
+        run.initialization = Initialization(deviation: 0.05, outputDeviation: 0, headDeviation: 0)
+        run.optimizer.muonRate = 0.005
         run.optimizer.rate = 0.01
         run.optimizer.decay = 0.01
         run.evaluationInterval = 50
