@@ -53,15 +53,14 @@ extension Comparison {
     /// The ratio dense / sparse of each seed, for a cost.
     static func ratios(_ line: Line) -> [Double] { zip(line.dense, line.sparse).map { $0 / $1 } }
 
-    /// "1.42×", with the range over seeds where there are several; "no" where the sparse model pays more.
+    /// "1.42× less" or "1.20× more", with the range over seeds where there are several.
     private func saved(_ line: Line) -> String {
         guard line.isCost, let ratio = median(Self.ratios(line)) else { return "" }
-        let ratios = Self.ratios(line)
+        let ratios = Self.ratios(line).map { ratio >= 1 ? $0 : 1 / $0 }
         let spread =
             ratios.count > 1
             ? " (\(HumanFormat.fixed(ratios.min() ?? 0, 2))–\(HumanFormat.fixed(ratios.max() ?? 0, 2)))" : ""
-        let text = "\(HumanFormat.fixed(ratio, 2))×\(spread)"
-        return ratio >= 1 ? "\(text) less" : "none: \(HumanFormat.fixed(1 / ratio, 2))× more"
+        return "\(HumanFormat.fixed(ratio >= 1 ? ratio : 1 / ratio, 2))×\(spread) \(ratio >= 1 ? "less" : "more")"
     }
 
     private func median(_ values: [Double]) -> Double? {
@@ -85,7 +84,7 @@ extension Comparison {
 
     /// The table for a terminal.
     public var table: String {
-        let header = ["", "dense twin", "sparse", "the sparse model saves"]
+        let header = ["", "dense twin", "sparse", "sparse needs"]
         let cells = [header] + rows.map { [$0.metric, $0.dense, $0.sparse, $0.saved] }
         let widths = (0..<4).map { column in cells.map { $0[column].count }.max() ?? 0 }
         let loss = median(pairs.map(\.commonLoss)).map { HumanFormat.fixed($0, 4) } ?? "–"
@@ -120,6 +119,18 @@ extension Comparison {
         ]
     }
 
+    /// The headline of the report: what both reached, and where they differ most.
+    private var figures: [RunReport.Figure] {
+        let loss = median(pairs.map(\.commonLoss)).map { HumanFormat.fixed($0, 3) } ?? "–"
+        let costs = lines.filter { ["flops", "cpu_seconds", "kv_bytes_per_token"].contains($0.key) }
+        return [RunReport.Figure("validation loss that both reached", loss, note: "nats per token")]
+            + costs.map { line in
+                RunReport.Figure(
+                    "\(line.metric): sparse needs", saved(line),
+                    note: "\(text(line.dense, line.format)) → \(text(line.sparse, line.format))")
+            }
+    }
+
     /// The page about both models.
     public func report(command: String) throws -> RunReport {
         let history = { (trainer: Trainer) in
@@ -132,11 +143,11 @@ extension Comparison {
         return RunReport(
             title: "Sparse against dense",
             subtitle: "A model with latent attention and experts, and its dense twin, trained on the same text",
-            runs: [sparse.curve(name: "sparse"), dense.curve(name: "dense")],
+            figures: figures, runs: [sparse.curve(name: "sparse"), dense.curve(name: "dense")],
             comparison: .init(
                 rows: rows,
                 note: "Costs are those at which each model first reached the same validation loss, read off its "
-                    + "evaluations. A cost that is not saved says so."),
+                    + "evaluations."),
             expertLoad: sparse.expertLoad, routingEntropy: sparse.routingEntropy,
             costs: CostTable(
                 [(name: "sparse", cost: last.sparse.cost), (name: "dense", cost: last.dense.cost)],

@@ -31,7 +31,9 @@ extension RunReport {
     /// What was saved, or else what the ends of the runs say, for a report that was given no figures.
     private var measuredFigures: [Figure] {
         if let comparison, !comparison.rows.isEmpty {
-            return comparison.rows.map { Figure("\($0.metric) saved", $0.saved, note: "\($0.dense) → \($0.sparse)") }
+            return comparison.rows.map {
+                Figure("\($0.metric): sparse needs", $0.saved, note: "\($0.dense) → \($0.sparse)")
+            }
         }
         func figures(_ label: String, _ value: (RunCurve) -> String?) -> [Figure] {
             runs.compactMap { run in value(run).map { Figure(label, $0, note: runs.count > 1 ? run.name : "") } }
@@ -68,7 +70,7 @@ extension RunReport {
             "Dense and sparse",
             """
             <div class="scroll"><table><thead><tr><th scope="col">to reach the same loss</th><th scope="col">dense</th>\
-            <th scope="col">sparse</th><th scope="col">saved</th></tr></thead>
+            <th scope="col">sparse</th><th scope="col">sparse needs</th></tr></thead>
             <tbody>\(rows)</tbody></table></div>
             \(note)
             """)
