@@ -107,3 +107,19 @@ public struct ModelCosts: Sendable {
         return c.numHiddenLayers * c.numAttentionHeads * widths
     }
 }
+
+extension ModelCosts {
+    /// About what training needs in memory, in bytes: master weights, gradients, the optimiser's two moments and two
+    /// packed bfloat16 copies of every weight (20 bytes), and the activations of a pass.
+    public func trainingBytes(tokensPerPass: Int) -> Double {
+        let c = configuration
+        let attention = c.numAttentionHeads * (2 * c.qkHeadDim + 3 * c.vHeadDim) + c.kvLoraRank + (c.qLoraRank ?? 0)
+        let experts = c.numExpertsPerTok * (2 * c.hiddenSize + 3 * c.moeIntermediateSize)
+        let feedForward =
+            c.nRoutedExperts > 0 ? experts + 3 * c.moeIntermediateSize * c.nSharedExperts : 3 * c.intermediateSize
+        let perToken =
+            Double(c.numHiddenLayers + c.numNextnPredictLayers) * Double(6 * c.hiddenSize + attention + feedForward)
+        // Two to four bytes a value, and the gradients of one layer at a time.
+        return 20 * Double(totalParameters) + 4 * perToken * Double(tokensPerPass) + 512 * 6 * Double(c.vocabSize)
+    }
+}

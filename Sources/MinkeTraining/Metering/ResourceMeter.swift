@@ -109,6 +109,11 @@ public struct ResourceMeter: Sendable {
         #endif
     }
 
+    /// The memory of the machine, in bytes.
+    public static func physicalMemoryBytes() -> Int {
+        max(1 << 30, Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE))))
+    }
+
     /// The memory this process holds now, in bytes, or `nil` where the system does not say.
     public static func residentMemoryBytes() -> Int? {
         #if canImport(Darwin)

@@ -34,6 +34,7 @@ public final class Trainer {
         configuration.model.bosTokenID = data.tokenizer.bosToken.map { Int($0) }
         configuration.model.eosTokenID = data.tokenizer.eosToken.map { Int($0) }
         try configuration.validate()
+        try Trainer.checkMemory(configuration)
         self.configuration = configuration
         self.data = data
         self.options = options
@@ -77,6 +78,18 @@ public final class Trainer {
         try AtomicFile.write(
             JSON.object(configuration.json).text(indented: true) + "\n",
             to: FileSystem.join(options.out, "run.json"))
+    }
+
+    /// Refuses a run that would not fit, before anything of its size is allocated.
+    private static func checkMemory(_ run: RunConfiguration) throws {
+        let needed = ModelCosts(run.model).trainingBytes(tokensPerPass: run.batchSize * run.sequenceLength)
+        let present = ResourceMeter.physicalMemoryBytes()
+        guard needed < Double(present) else {
+            throw InputError(
+                "training this model needs about \(HumanFormat.bytes(Int(min(needed, 1e18)))) of memory; the machine has "
+                    + HumanFormat.bytes(present),
+                remedy: "make it smaller (depth, hidden_size, n_routed_experts) or lower batch_size")
+        }
     }
 
     /// What a checkpoint must share with the run that continues it.

@@ -147,6 +147,12 @@ import Testing
         #expect(try Trainer(run, data: data(run), options: options).run().steps < 2000)
     }
 
+    @Test func modelsBeyondTheMachineAreRefused() throws {
+        let run = try Self.configuration(["hidden_size=131072", "num_hidden_layers=200", "n_routed_experts=512"])
+        let error = #expect(throws: InputError.self) { try Trainer(run, data: data(run), options: options("huge")) }
+        #expect(error?.problem.contains("of memory") == true)
+    }
+
     @Test func comparisonCountsBothModels() throws {
         let run = try Self.configuration(["num_nextn_predict_layers=0"])
         let comparison = try #require(
