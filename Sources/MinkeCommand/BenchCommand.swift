@@ -26,6 +26,7 @@ struct BenchCommand: ParsableCommand {
 
         func run() throws {
             compute.apply()
+            guard (1...1_000_000).contains(steps) else { throw InputError("--steps must be positive") }
             var run = try Preset.reference.configuration()
             run.batchSize = batch
             run.sequenceLength = sequence
@@ -58,6 +59,7 @@ struct BenchCommand: ParsableCommand {
 
         func run() throws {
             compute.apply()
+            guard (1...1_000_000).contains(rounds) else { throw InputError("--rounds must be positive") }
             var run = try Preset.reference.configuration()
             try run.apply(assignment: "precision=\(dtype)")
             let figures = Benchmark.products(run, rounds: rounds) { row in

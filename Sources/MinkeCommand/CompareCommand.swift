@@ -11,11 +11,11 @@ struct CompareCommand: ParsableCommand {
         discussion: """
             Examples:
               minke compare book.txt --out duel --max-seconds 60
-              minke compare src/ --include swift --out duel --seeds 1 2 3 --preset sparse depth=4 steps=1000
+              minke compare src/ depth=4 steps=1000 --include swift --preset sparse --out duel --seeds 1 2 3
               minke compare book.txt --out duel --target-loss 1.9 --json
 
-            Both models get the same data, steps and learning rates, constant after the warm-up. Costs are those at which each first reached the
-            worse of the two final losses, or --target-loss.
+            Both models get the same data, steps and learning rates, constant after the warm-up. Costs are those at which
+            each first reached the worse of the two final losses, or --target-loss. Settings stand before --seeds.
             """)
 
     @Argument(help: "Text to train on, and settings as name=value.")
@@ -36,6 +36,11 @@ struct CompareCommand: ParsableCommand {
         arguments.compute.apply()
         let (paths, assignments) = data.separatedAssignments
         guard !paths.isEmpty else { throw InputError("no data given", remedy: "name files, folders or globs of text") }
+        if let schedule = assignments.last(where: { $0.hasPrefix("schedule=") }), schedule != "schedule=constant" {
+            throw InputError(
+                "a comparison keeps the learning rate constant after its warm-up", at: schedule,
+                remedy: "leave the schedule out")
+        }
         let run = try arguments.configuration(assignments: assignments, seed: nil, defaultPreset: .sparse)
         try compare(run, request: arguments.request(paths), out: out, seeds: seeds, arguments: arguments)
     }
@@ -55,7 +60,10 @@ struct CompareCommand: ParsableCommand {
         guard
             let comparison = try Comparison.run(
                 run, twin: twin, data: data, seeds: seeds, options: options, message: { display.message($0) })
-        else { return }
+        else {
+            if arguments.json { print(JSON.object(["ending": "interrupted", "out": .string(out)]).text()) }
+            return
+        }
         let report = FileSystem.join(out, "report.html")
         try AtomicFile.write(try comparison.report(command: options.command).html(), to: report)
         if arguments.json {

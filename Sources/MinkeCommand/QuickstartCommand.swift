@@ -47,7 +47,7 @@ struct QuickstartCommand: ParsableCommand {
 
     func run() throws {
         compute.apply()
-        guard seconds > 0 else { throw InputError("--seconds must be positive") }
+        guard seconds > 0 && seconds < 1e6 else { throw InputError("--seconds must lie between 0 and 1e6") }
         let display = ProgressDisplay(quiet: quiet)
         let paths = data.isEmpty ? TextAtHand.paths() : data
         guard !paths.isEmpty else {
@@ -60,6 +60,7 @@ struct QuickstartCommand: ParsableCommand {
         let run = try Preset.quickstart.configuration()
         var options = RunOptions(out: out)
         options.isFresh = true
+        options.continuation = "quickstart starts anew each time; minke train goes on where it stopped"
         options.isQuiet = quiet
         options.maximumSeconds = seconds
         options.command = CommandLine.shellText
@@ -72,7 +73,10 @@ struct QuickstartCommand: ParsableCommand {
         guard
             let comparison = try Comparison.run(
                 run, data: prepared, seeds: [seed], options: options, message: { display.message($0) })
-        else { return }
+        else {
+            if json { print(JSON.object(["ending": "interrupted", "out": .string(out)]).text()) }
+            return
+        }
         let report = FileSystem.join(out, "report.html")
         try AtomicFile.write(try comparison.report(command: options.command).html(), to: report)
         if json {

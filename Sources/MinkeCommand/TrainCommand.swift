@@ -55,12 +55,17 @@ struct RunArguments: ParsableArguments {
         if let config { try run.apply(file: config) }
         for assignment in assignments where !assignment.hasPrefix("depth=") { try run.apply(assignment: assignment) }
         if let seed { run.seed = seed }
+        try run.validate()
         if let maxTokens {
             guard maxTokens > 0 else { throw InputError("--max-tokens must be positive") }
-            run.steps = max(1, (maxTokens + run.tokensPerStep - 1) / run.tokensPerStep)
+            run.steps = min(1 << 40, (maxTokens - 1) / run.tokensPerStep + 1)
         }
-        if let maxSeconds, !(maxSeconds > 0) { throw InputError("--max-seconds must be positive") }
-        try run.validate()
+        if let maxSeconds, !(maxSeconds > 0 && maxSeconds < 1e9) {
+            throw InputError("--max-seconds must lie between 0 and 1e9")
+        }
+        if let targetLoss, !(targetLoss > 0 && targetLoss < 1e3) {
+            throw InputError("--target-loss must be a positive number of nats per token")
+        }
         return run
     }
 
@@ -107,7 +112,8 @@ extension CommandLine {
                     || [0x3D, 0x5F].contains(byte)
             }
             return isPlain && !argument.isEmpty
-                ? argument : "'\(argument.split(separator: "'").joined(separator: "'\\''"))'"
+                ? argument
+                : "'\(argument.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
         }.joined(separator: " ")
     }
 }
@@ -122,6 +128,9 @@ struct TrainCommand: ParsableCommand {
               minke train src/ --include swift,md --preset sparse depth=6 --max-seconds 600 --out run
               minke train corpus.jsonl --field body --out run steps=5000 learning_rate=0.002
               minke train book.txt --out run            (again: resumes)
+
+            Presets:
+            \(Preset.allCases.map { "  \($0.rawValue): \($0.summary)" }.joined(separator: "\n"))
 
             DATA is files, folders or globs of text, .jsonl or .gz. Settings are name=value; the run's folder lists them
             all in run.json. Ctrl-C saves; the same command goes on.
@@ -150,6 +159,10 @@ struct TrainCommand: ParsableCommand {
         guard !paths.isEmpty else { throw InputError("no data given", remedy: "name files, folders or globs of text") }
         let run = try arguments.configuration(assignments: assignments, seed: seed, defaultPreset: .sparse)
         var options = try arguments.options(out: out)
+        if arguments.maxTokens != nil || assignments.contains(where: { $0.hasPrefix("steps=") }) {
+            options.maximumSteps = run.steps
+        }
+        if arguments.fresh { options.continuation = "the same command without --fresh goes on from there" }
         options.mustResume = resume
         options.overridesDifferences = override
         let display = ProgressDisplay(quiet: arguments.quiet)

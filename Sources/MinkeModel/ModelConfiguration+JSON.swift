@@ -99,6 +99,7 @@ extension ModelConfiguration {
                 "grouped-query attention is not supported", at: "num_key_value_heads",
                 remedy: "it must equal num_attention_heads")
         }
+        if try keys.flag("mlp_bias", default: false) { throw InputError("mlp_bias is not supported", at: "mlp_bias") }
         qkRopeHeadDim = headDim
         vHeadDim = headDim
     }

@@ -41,6 +41,15 @@ extension ModelConfiguration {
             try inRange(qkNopeHeadDim, 1...4096, "qk_nope_head_dim")
             try inRange(numNextnPredictLayers, 0...8, "num_nextn_predict_layers")
         }
+        try require(nRoutedExperts >= 0, "n_routed_experts", "must not be negative")
+        if !family.isLatent {
+            try require(
+                vHeadDim == qkRopeHeadDim, "v_head_dim", "must equal qk_rope_head_dim in a \(family.rawValue) model")
+            try require(nRoutedExperts == 0, "n_routed_experts", "must be 0 in a \(family.rawValue) model")
+            try require(
+                numNextnPredictLayers == 0, "num_nextn_predict_layers", "must be 0 in a \(family.rawValue) model")
+            try require(!attentionBias, "attention_bias", "is not supported in a \(family.rawValue) model")
+        }
         if nRoutedExperts > 0 { try validateExperts(require, inRange) }
     }
 

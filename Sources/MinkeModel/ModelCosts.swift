@@ -90,8 +90,24 @@ public struct ModelCosts: Sendable {
         return 2 * Double(multiplied) + attention
     }
 
-    /// The same for training: forward, and twice as much backward.
-    public func trainingFLOPs(length: Int) -> Double { 3 * forwardFLOPs(length: length) }
+    /// The same for training: forward, and twice as much backward, prediction modules with their pass through the head
+    /// included.
+    public func trainingFLOPs(length: Int) -> Double {
+        3 * (forwardFLOPs(length: length) + predictorFLOPs(length: length))
+    }
+
+    /// Multiplications and additions of the prediction modules, which only training runs.
+    private func predictorFLOPs(length: Int) -> Double {
+        let c = configuration
+        guard c.numNextnPredictLayers > 0 else { return 0 }
+        // A module is a model of one layer, and the projection of the joined embedding and state.
+        var one = c
+        one.numHiddenLayers = 1
+        one.firstKDenseReplace = c.nRoutedExperts > 0 ? 0 : 1
+        one.numNextnPredictLayers = 0
+        let projection = 4 * Double(c.hiddenSize) * Double(c.hiddenSize)
+        return Double(c.numNextnPredictLayers) * (ModelCosts(one).forwardFLOPs(length: length) + projection)
+    }
 
     /// Values that the cache keeps per token, all layers.
     public var cachedValuesPerToken: Int {

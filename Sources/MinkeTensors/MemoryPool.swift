@@ -57,6 +57,17 @@ final class MemoryPool: Sendable {
         state.withLock { $0.state.free[capacity, default: []].append(pointer.raw) }
     }
 
+    /// Gives memory that waits for reuse back to the system.
+    func releaseUnused() {
+        state.withLock { shared in
+            for (capacity, blocks) in shared.state.free {
+                for block in blocks { free(block) }
+                shared.state.reserved -= capacity * blocks.count
+            }
+            shared.state.free = [:]
+        }
+    }
+
     private struct SendablePointer: @unchecked Sendable { let raw: UnsafeMutableRawPointer }
 }
 
@@ -78,4 +89,7 @@ final class Storage: @unchecked Sendable {
 public enum TensorMemory {
     /// Bytes that tensors have taken from the system, in use or kept for reuse.
     public static var reservedBytes: Int { MemoryPool.shared.reservedBytes }
+
+    /// Gives memory that waits for reuse back to the system.
+    public static func releaseUnused() { MemoryPool.shared.releaseUnused() }
 }

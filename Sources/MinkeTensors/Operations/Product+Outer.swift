@@ -34,7 +34,6 @@ extension Product {
     }
 
     private struct Chunk {
-        let product: Int
         let rows: Range<Int>
         let out: Tensor
         let adds: Bool
@@ -42,8 +41,8 @@ extension Product {
 
     private static func outerInChunks(_ y: Tensor, _ x: Tensor, _ products: [Outer]) {
         var chunks: [Chunk] = []
-        var partials: [(out: Tensor, adds: Bool, parts: [Tensor])] = []
-        for (index, product) in products.enumerated() {
+        var partials: [(out: Tensor, parts: [Tensor])] = []
+        for product in products {
             let count = (product.rows.count + rowsPerChunk - 1) / rowsPerChunk
             // Even numbers of rows, so that no word of a chunk is half empty.
             let bounds = (0...count).map { part in
@@ -56,9 +55,9 @@ extension Product {
                 // The first chunk goes straight to the gradient.
                 let out = part == 0 ? product.out : Tensor(uninitialized: y.columns, x.columns)
                 if part > 0 { parts.append(out) }
-                chunks.append(Chunk(product: index, rows: rows, out: out, adds: part == 0 && product.adds))
+                chunks.append(Chunk(rows: rows, out: out, adds: part == 0 && product.adds))
             }
-            if !parts.isEmpty { partials.append((product.out, product.adds, parts)) }
+            if !parts.isEmpty { partials.append((product.out, parts)) }
         }
         let depth = chunks.map(\.rows.count).max() ?? 0
         let stripBytes = (Int(minkeStripBytes(Int64(depth), Int64(y.columns), y.type.code)) + 63) / 64 * 64
@@ -69,7 +68,7 @@ extension Product {
                 multiply(y, x, chunks[task], strips: scratch.pointer, panels: scratch.pointer + stripBytes)
             }
         }
-        for (out, _, parts) in partials {
+        for (out, parts) in partials {
             CPU.shared.parallel(out.rows, chunk: 32) { rows in
                 for part in parts {
                     for row in rows {

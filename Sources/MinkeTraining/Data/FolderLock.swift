@@ -13,7 +13,9 @@ final class FolderLock {
     private let descriptor: Int32
 
     /// - Throws: ``InputError`` when another process holds it: it does not wait.
-    init(_ folder: String) throws {
+    ///
+    /// - Parameter activity: what the holder does, for the message.
+    init(_ folder: String, for activity: String) throws {
         descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw InputError("cannot open the folder: \(String(cString: strerror(errno)))", at: folder)
@@ -22,7 +24,7 @@ final class FolderLock {
         if flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK {
             close(descriptor)
             throw InputError(
-                "another process is preparing tokens here", at: folder,
+                "another process is \(activity) here", at: folder,
                 remedy: "wait until it is done, or choose another folder")
         }
     }

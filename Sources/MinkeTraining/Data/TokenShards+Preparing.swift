@@ -31,7 +31,7 @@ extension TokenShards {
         // Without the lock first: many runs may begin at once with the same prepared corpus.
         if let prepared = prepared() { return prepared }
         try FileSystem.createDirectory(folder)
-        let lock = try FolderLock(folder)
+        let lock = try FolderLock(folder, for: "preparing tokens")
         defer { withExtendedLifetime(lock) {} }
         if let prepared = prepared() { return prepared }
         try clear(folder)

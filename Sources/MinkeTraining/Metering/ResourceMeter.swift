@@ -109,6 +109,16 @@ public struct ResourceMeter: Sendable {
         #endif
     }
 
+    /// Makes ``peakMemoryBytes()`` start again from what is resident now, where the system can do that (Linux).
+    public static func resetPeakMemory() {
+        #if os(Linux)
+            let file = open("/proc/self/clear_refs", O_WRONLY)
+            guard file >= 0 else { return }
+            _ = write(file, "5", 1)
+            close(file)
+        #endif
+    }
+
     /// The memory of the machine, in bytes.
     public static func physicalMemoryBytes() -> Int {
         max(1 << 30, Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE))))

@@ -24,9 +24,9 @@ struct CheckpointStore {
     }
 
     /// Steps that have a finished checkpoint, newest first.
-    func steps() -> [Int] {
-        guard let names = try? FileSystem.list(folder) else { return [] }
-        return names.compactMap { name in
+    func steps() throws -> [Int] {
+        guard FileSystem.exists(folder) else { return [] }
+        return try FileSystem.list(folder).compactMap { name in
             name.hasPrefix("step-") && FileSystem.exists(FileSystem.join(FileSystem.join(folder, name), Self.manifest))
                 ? Int(name.dropFirst(5)) : nil
         }.sorted(by: >)
@@ -51,7 +51,7 @@ struct CheckpointStore {
         }
         let manifest: JSON = ["format": 1, "state": .object(state.json), "run": identity, "files": .object(files)]
         try AtomicFile.write(manifest.text(indented: true) + "\n", to: FileSystem.join(target, Self.manifest))
-        for old in steps().filter({ $0 != state.step }).dropFirst(Self.kept - 1) {
+        for old in try steps().filter({ $0 != state.step }).dropFirst(Self.kept - 1) {
             try FileSystem.removeTree(path(step: old))
         }
     }
@@ -71,7 +71,7 @@ struct CheckpointStore {
 
     /// The newest checkpoint whose files match its manifest; damaged ones are named and passed over.
     func newest(warn: (String) -> Void) throws -> Found? {
-        let candidates = steps()
+        let candidates = try steps()
         for step in candidates {
             do {
                 return try open(path(step: step))
@@ -122,6 +122,15 @@ struct CheckpointStore {
                 throw InputError("tensor \"\(name)\" is missing or has another size", at: path)
             }
             try tensor.withUnsafeMutableBytes { try stored.copyFloats(to: $0.bindMemory(to: Float.self)) }
+        }
+    }
+
+    /// Removes what a save that was cut short left behind.
+    func removeUnfinished() throws {
+        guard FileSystem.exists(folder) else { return }
+        for name in try FileSystem.list(folder) where name.hasPrefix("step-") {
+            let path = FileSystem.join(folder, name)
+            if !FileSystem.exists(FileSystem.join(path, Self.manifest)) { try FileSystem.removeTree(path) }
         }
     }
 

@@ -10,14 +10,14 @@ import Synchronization
 
 private let interrupts = Atomic<Int>(0)
 private let saveRequests = Atomic<Int>(0)
+private let isInstalled = Atomic<Bool>(false)
 
 /// Turns Ctrl-C and SIGTERM into a request to stop after the current step. A second one ends the process at once.
 /// SIGUSR1 asks for a checkpoint without stopping.
 public enum InterruptTrap {
-    /// Starts catching the signals, and forgets earlier ones.
+    /// Starts catching the signals. Later calls change nothing: a signal between two runs counts for the second.
     public static func install() {
-        interrupts.store(0, ordering: .relaxed)
-        saveRequests.store(0, ordering: .relaxed)
+        guard isInstalled.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged else { return }
         for number in [SIGINT, SIGTERM] {
             signal(number) { number in
                 if interrupts.add(1, ordering: .relaxed).oldValue >= 1 { _exit(128 + number) }

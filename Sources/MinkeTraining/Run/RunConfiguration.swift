@@ -77,7 +77,20 @@ public struct RunConfiguration: Equatable, Sendable {
         try require(batchSize >= 1 && batchSize <= 1 << 16, "batch_size", "must lie between 1 and 65536")
         try require(accumulation >= 1 && accumulation <= 1 << 16, "accumulation", "must lie between 1 and 65536")
         try require(tokensPerStep <= 1 << 26, "batch_size", "times sequence_length is too large")
-        try require(steps >= 1, "steps", "must be positive")
+        try require((1...1 << 40).contains(steps), "steps", "must be positive")
+        try require(seed >= 0, "seed", "must not be negative")
+        try require((0...1 << 31).contains(schedule.warmupSteps), "warmup_steps", "must not be negative")
+        try require(evaluationInterval >= 0, "eval_interval", "must not be negative")
+        try require(evaluationTokens >= 1, "eval_tokens", "must be positive")
+        try require(sampleInterval >= 0, "sample_interval", "must not be negative")
+        try require(saveInterval >= 0, "save_interval", "must not be negative")
+        try require(optimizer.epsilon > 0 && optimizer.epsilon < 1, "epsilon", "must lie between 0 and 1")
+        for (deviation, key) in [
+            (initialization.deviation, "init_std"), (initialization.outputDeviation, "init_output_std"),
+            (initialization.headDeviation, "init_head_std"), (initialization.embeddingDeviation, "init_embedding_std"),
+        ] {
+            try require((0...10).contains(deviation ?? 0), key, "must lie between 0 and 10")
+        }
         try require((0..<1).contains(validationFraction), "validation_fraction", "must lie between 0 and 1")
         try require(
             tokenizerVocabulary >= 300 && tokenizerVocabulary <= 1 << 20, "tokenizer_vocabulary",

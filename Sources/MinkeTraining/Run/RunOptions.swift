@@ -10,6 +10,10 @@ public struct RunOptions {
     public var overridesDifferences = false
     /// Training time after which the run ends; the schedule is fitted to it.
     public var maximumSeconds: Double?
+    /// Most steps, where a time budget might allow more.
+    public var maximumSteps: Int?
+    /// What to say to somebody who interrupted the run.
+    public var continuation = "the same command again goes on from there"
     /// Validation loss, in nats per token, at which the run ends.
     public var targetLoss: Double?
     public var isQuiet = false

@@ -17,6 +17,8 @@ struct RunState: Equatable {
     /// Wall time of everything.
     var wallSeconds = 0.0
     var joules = 0.0
+    /// Largest resident memory so far.
+    var peakMemoryBytes = 0
     /// The last evaluation.
     var validationLoss: Double?
     var bitsPerByte: Double?
@@ -31,7 +33,7 @@ struct RunState: Equatable {
             "step": .integer(step), "total_steps": .integer(totalSteps), "skipped_steps": .integer(skippedSteps),
             "cpu_seconds": .number(cpuSeconds), "evaluation_cpu_seconds": .number(evaluationCPUSeconds),
             "training_seconds": .number(trainingSeconds), "wall_seconds": .number(wallSeconds),
-            "joules": .number(joules), "is_complete": .bool(isComplete),
+            "joules": .number(joules), "peak_memory_bytes": .integer(peakMemoryBytes), "is_complete": .bool(isComplete),
         ]
         json["validation_loss"] = validationLoss.map { .number($0) }
         json["bits_per_byte"] = bitsPerByte.map { .number($0) }
@@ -45,7 +47,9 @@ struct RunState: Equatable {
             return value
         }
         func count(_ key: String) throws -> Int {
-            guard let value = json[key]?.intValue, value >= 0 else { throw InputError("\(key) is missing", at: key) }
+            guard let value = json[key]?.intValue, (0...1 << 40).contains(value) else {
+                throw InputError("\(key) is missing or out of range", at: key)
+            }
             return value
         }
         totalSteps = try count("total_steps")
@@ -56,9 +60,26 @@ struct RunState: Equatable {
         trainingSeconds = try number("training_seconds")
         wallSeconds = try number("wall_seconds")
         joules = try number("joules")
+        peakMemoryBytes = json["peak_memory_bytes"]?.intValue ?? 0
         validationLoss = json["validation_loss"]?.doubleValue
         bitsPerByte = json["bits_per_byte"]?.doubleValue
         evaluatedStep = json["evaluated_step"]?.intValue
         isComplete = json["is_complete"]?.boolValue ?? false
+    }
+
+    /// Decides anew whether the run is over, by the budget and target that it is continued with.
+    mutating func extend(to options: RunOptions) {
+        if let target = options.targetLoss, let loss = validationLoss, loss <= target {
+            isComplete = true
+        } else if let seconds = options.maximumSeconds {
+            isComplete = trainingSeconds >= seconds
+            if !isComplete && step >= totalSteps {
+                // Time is left: as many more steps as it holds at the speed so far.
+                let more = (seconds - trainingSeconds) / max(1e-6, trainingSeconds / Double(max(1, step)))
+                totalSteps = step + max(4, Int(min(1e9, more)))
+            }
+        } else {
+            isComplete = step >= totalSteps
+        }
     }
 }

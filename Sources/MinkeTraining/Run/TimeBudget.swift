@@ -5,12 +5,15 @@
 struct TimeBudget {
     let seconds: Double
     private let spentBefore: Double
+    /// Most steps, whatever the time allows.
+    private let limit: Int
     private var firstStep: Int?
     private var spentAtFirst = 0.0
 
-    init(seconds: Double, spent: Double) {
+    init(seconds: Double, spent: Double, limit: Int?) {
         self.seconds = seconds
         spentBefore = spent
+        self.limit = limit ?? .max
     }
 
     func isSpent(_ spent: Double) -> Bool { spent >= seconds }
@@ -26,6 +29,7 @@ struct TimeBudget {
         let done = step - firstStep
         guard done >= 3, spent - spentBefore < seconds / 5 || done == 3 else { return total }
         let perStep = (spent - spentAtFirst) / Double(done)
-        return max(step, step + Int(max(0, seconds - spent) / perStep))
+        let more = max(0, seconds - spent) / max(1e-6, perStep)
+        return min(limit, step + Int(min(1e9, more)))
     }
 }

@@ -23,6 +23,9 @@ public final class Trainer {
     private(set) var state: RunState
     private var budget: TimeBudget?
     private let peak: Double
+    private let lock: FolderLock
+    /// Steps in a row whose loss or gradients were not finite.
+    private var skippedInARow = 0
 
     /// Builds the model, or restores it from the newest checkpoint of the folder.
     ///
@@ -35,6 +38,9 @@ public final class Trainer {
         configuration.model.eosTokenID = data.tokenizer.eosToken.map { Int($0) }
         try configuration.validate()
         try Trainer.checkMemory(configuration)
+        // An earlier run of this process must not count as this one's memory.
+        TensorMemory.releaseUnused()
+        ResourceMeter.resetPeakMemory()
         self.configuration = configuration
         self.data = data
         self.options = options
@@ -46,6 +52,7 @@ public final class Trainer {
             stream: data.shards.validation, sequenceLength: configuration.sequenceLength,
             tokenByteLengths: data.tokenByteLengths, tokenBudget: configuration.evaluationTokens)
         try FileSystem.createDirectory(options.out)
+        lock = try FolderLock(options.out, for: "training")
         try AtomicFile.removeLeftovers(in: options.out)
         store = CheckpointStore(in: options.out)
         let metricsPath = FileSystem.join(options.out, "metrics.jsonl")
@@ -53,6 +60,7 @@ public final class Trainer {
             try store.clear()
             if FileSystem.exists(metricsPath) { try FileSystem.remove(metricsPath) }
         }
+        try store.removeUnfinished()
         let found = try store.newest { [display] in display.message("warning: \($0)") }
         if options.mustResume && found == nil {
             throw InputError("there is no checkpoint to resume", at: options.out, remedy: "leave out --resume")
@@ -68,11 +76,15 @@ public final class Trainer {
             try store.load(found, into: session)
             state = found.state
             if options.overridesDifferences { state.totalSteps = configuration.steps }
-            display.message("resuming at step \(HumanFormat.grouped(state.step))")
+            state.extend(to: options)
+            display.message(
+                state.isComplete ? "this run is complete" : "resuming at step \(HumanFormat.grouped(state.step))")
         }
         try MetricsLog.truncate(path: metricsPath, throughStep: state.step)
         metrics = try MetricsLog(path: metricsPath)
-        budget = options.maximumSeconds.map { TimeBudget(seconds: $0, spent: state.trainingSeconds) }
+        budget = options.maximumSeconds.map {
+            TimeBudget(seconds: $0, spent: state.trainingSeconds, limit: options.maximumSteps)
+        }
         self.state = state
         peak = CPU.shared.measuredPeak(configuration.precision.elementType)
         try AtomicFile.write(
@@ -119,6 +131,7 @@ public final class Trainer {
     /// Trains to the end, saving on the way; returns early, saved, when interrupted.
     public func run() throws -> RunSummary {
         if options.trapsInterrupts { InterruptTrap.install() }
+        let isContinued = !state.isComplete
         let started = meter.read()
         let wallBefore = state.wallSeconds
         let joulesBefore = state.joules
@@ -149,9 +162,12 @@ public final class Trainer {
                 lastSave = meter.read().wallSeconds
             }
         }
-        if state.evaluatedStep != state.step { try evaluate() }
-        if ending != .interrupted { try sample() }
-        try store.save(state, identity: identity, session: session)
+        // Whoever interrupts may not wait long: the work is saved first, and nothing else is computed.
+        if ending != .interrupted && isContinued {
+            if state.evaluatedStep != state.step { try evaluate() }
+            try sample()
+        }
+        if isContinued { try store.save(state, identity: identity, session: session) }
         display.finish()
         let summary = try makeSummary(ending)
         if options.writesModel {
@@ -162,10 +178,13 @@ public final class Trainer {
                 try report(summary).html(), to: FileSystem.join(options.out, "report.html"))
         }
         if ending == .interrupted {
-            display.message("stopped and saved at step \(state.step); the same command again goes on from there")
+            display.message("stopped and saved at step \(state.step); \(options.continuation)")
         }
         return summary
     }
+
+    /// Steps in a row that may be skipped before the run gives up.
+    private static let mostSkipped = 10
 
     /// Steps between evaluations, fewer where the options ask for a minimum.
     private var evaluationInterval: Int {
@@ -186,10 +205,19 @@ public final class Trainer {
         state.step = session.step
         if !outcome.isApplied {
             state.skippedSteps += 1
+            skippedInARow += 1
             display.message("warning: step \(state.step) was skipped: its loss or gradients were not finite")
+            guard skippedInARow < Self.mostSkipped else {
+                throw InputError(
+                    "\(skippedInARow) steps in a row were not finite, at step \(state.step)", at: options.out,
+                    remedy: "lower learning_rate or muon_learning_rate; the last checkpoint is kept")
+            }
+        } else {
+            skippedInARow = 0
         }
         let used = meter.read() - before
         state.cpuSeconds += used.cpuSeconds
+        state.peakMemoryBytes = max(state.peakMemoryBytes, ResourceMeter.peakMemoryBytes())
         state.trainingSeconds += used.wallSeconds
         if var budget {
             state.totalSteps = budget.fit(step: state.step, spent: state.trainingSeconds, total: state.totalSteps)
@@ -287,8 +315,10 @@ public final class Trainer {
         if !outcome.predictorLosses.isEmpty {
             line["mtp_losses"] = .array(outcome.predictorLosses.map { .number($0) })
         }
-        if !outcome.entropies.isEmpty {
+        if !outcome.loads.isEmpty {
             line["expert_load"] = .object(outcome.loads.json { .array($0.map { .integer($0) }) })
+        }
+        if !outcome.entropies.isEmpty {
             line["routing_entropy"] = .object(outcome.entropies.json { .number($0) })
         }
         try metrics.append(line)
@@ -306,7 +336,7 @@ public final class Trainer {
         Cost(
             cpuSeconds: state.cpuSeconds, evaluationCPUSeconds: state.evaluationCPUSeconds,
             wallSeconds: state.wallSeconds, flops: Double(tokens) * flopsPerToken, tokens: tokens,
-            peakMemoryBytes: ResourceMeter.peakMemoryBytes(), joules: state.joules, joulesSource: meter.joulesSource,
+            peakMemoryBytes: state.peakMemoryBytes, joules: state.joules, joulesSource: meter.joulesSource,
             dollars: options.price.dollars(cpuSeconds: state.cpuSeconds, wallSeconds: state.wallSeconds))
     }
 

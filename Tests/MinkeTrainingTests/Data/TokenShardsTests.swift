@@ -197,7 +197,7 @@ import Testing
     @Test func aFolderInUseIsRefused() throws {
         try folder.write("0123456789", to: "a.txt")
         try FileSystem.createDirectory(shards)
-        let lock = try FolderLock(shards)
+        let lock = try FolderLock(shards, for: "preparing tokens")
         #expect(throws: InputError.self) { try prepare(["a.txt"]) }
         withExtendedLifetime(lock) {}
     }
@@ -205,7 +205,7 @@ import Testing
     @Test func preparedTokensAreSharedByRunsAtOnce() throws {
         try folder.write("0123456789", to: "a.txt")
         _ = try prepare(["a.txt"])
-        let lock = try FolderLock(shards)
+        let lock = try FolderLock(shards, for: "preparing tokens")
         #expect(try prepare(["a.txt"]).wasPrepared)
         withExtendedLifetime(lock) {}
     }

@@ -52,8 +52,8 @@ import Testing
         return try Trainer(run, data: data(run, text: text), options: options).run()
     }
 
-    func hashes(_ name: String) throws -> [String] {
-        let checkpoint = "\(name)/checkpoints/step-000000012"
+    func hashes(_ name: String, step: Int = 12) throws -> [String] {
+        let checkpoint = "\(name)/checkpoints/step-0000000\(step)"
         return try [
             "\(name)/model.safetensors", "\(checkpoint)/weights.safetensors", "\(checkpoint)/optimizer.safetensors",
         ]
@@ -65,14 +65,15 @@ import Testing
     }
 
     @Test(arguments: [["precision=bf16"], ["precision=f32", "muon=false", "accumulation=2", "balance_loss=0.001"]])
-    func resumingIsBitExact(settings: [String]) throws {
+    func resumingIsBitExact(recipe: [String]) throws {
+        let settings = recipe + ["steps=60", "eval_interval=25"]
         _ = try train("straight", settings)
-        for step in [1, 5, 11] {
+        for step in [1, 17, 30, 59] {
             let paused = try train("stopped", settings, pause: step, fresh: true)
             #expect(paused.ending == .interrupted && paused.steps == step)
             let whole = try train("stopped", settings)
-            #expect(whole.ending == .complete && whole.steps == 12)
-            #expect(try hashes("stopped") == hashes("straight"))
+            #expect(whole.ending == .complete && whole.steps == 60)
+            #expect(try hashes("stopped", step: 60) == hashes("straight", step: 60))
             #expect(try losses("stopped") == losses("straight"))
         }
     }
@@ -151,6 +152,22 @@ import Testing
         let run = try Self.configuration(["hidden_size=131072", "num_hidden_layers=200", "n_routed_experts=512"])
         let error = #expect(throws: InputError.self) { try Trainer(run, data: data(run), options: options("huge")) }
         #expect(error?.problem.contains("of memory") == true)
+    }
+
+    @Test func aFolderHasOneTrainerAtATime() throws {
+        let run = try Self.configuration()
+        let first = try Trainer(run, data: data(run), options: options("run"))
+        let error = #expect(throws: InputError.self) { try Trainer(run, data: data(run), options: options("run")) }
+        #expect(error?.problem.contains("another process is training") == true)
+        _ = try first.run()
+    }
+
+    @Test func aFinishedRunIsContinuedOnRequest() throws {
+        _ = try train("run")
+        let run = try Self.configuration(["steps=20"])
+        var options = options("run")
+        options.overridesDifferences = true
+        #expect(try Trainer(run, data: data(run), options: options).run().steps == 20)
     }
 
     @Test func comparisonCountsBothModels() throws {
