@@ -71,7 +71,7 @@ public final class CPU: @unchecked Sendable {
         // Several tasks a thread: a round that begins while workers sleep still ends with all of them.
         let tasks = threadCount * 4
         var best = 0.0
-        for _ in 0..<12 {
+        for _ in 0..<40 {
             let start = monotonicSeconds()
             let operations = (0..<tasks).map { _ in UnsafeMutablePointer<Double>.allocate(capacity: 1) }
             defer { operations.forEach { $0.deallocate() } }

@@ -89,17 +89,22 @@ static void packTransposed(const void *w, int32_t type, int64_t stride, int64_t 
     packTransposedInto(w, type, stride, n, k, panels, panelType, minkeWords(k, panelType), 0, panel0, panel1);
 }
 
+typedef uint16_t Halves16 __attribute__((vector_size(32), aligned(2), may_alias));
+typedef uint32_t Words16 __attribute__((vector_size(64), aligned(4), may_alias));
+
 /// `count` words (at most `width`, a constant) made of two rows; missing ones are zero when `pad`.
 INLINE void packWords(uint32_t *to, const void *first, const void *second, int64_t at, int64_t count, const int width,
                       const int type, const int panelType, bool pad) {
     if (count >= width) {
         if (type == MinkeBFloat16 && panelType == MinkeBFloat16) {
+            // Vectors, not a loop over pointers: the compiler would test at run time whether they overlap.
             const uint16_t *a = (const uint16_t *)first + at;
             const uint16_t *b = second ? (const uint16_t *)second + at : 0;
-            if (b)
-                for (int j = 0; j < width; j++) to[j] = (uint32_t)a[j] | (uint32_t)b[j] << 16;
-            else
-                for (int j = 0; j < width; j++) to[j] = a[j];
+            for (int j = 0; j < width; j += 16) {
+                Words16 low = __builtin_convertvector(*(const Halves16 *)(a + j), Words16);
+                Words16 high = b ? __builtin_convertvector(*(const Halves16 *)(b + j), Words16) : (Words16){0};
+                *(Words16 *)(to + j) = low | high << 16;
+            }
         } else {
             for (int j = 0; j < width; j++)
                 to[j] = wordOf(load(first, at + j, type), second ? load(second, at + j, type) : 0, panelType);
