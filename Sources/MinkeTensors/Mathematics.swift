@@ -14,6 +14,3 @@ func power(_ base: Double, _ exponent: Int) -> Double { pow(base, Double(exponen
 
 /// Logarithm to base e.
 func naturalLogarithm(_ x: Double) -> Double { log(x) }
-
-/// e to the power of x.
-package func exponential(_ x: Double) -> Double { exp(x) }
