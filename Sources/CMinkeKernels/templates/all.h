@@ -13,4 +13,8 @@
 
 #include "attention.h"
 
+#include "decode.h"
+
+#include "stored.h"
+
 #include "table.h"
