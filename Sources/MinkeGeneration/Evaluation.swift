@@ -109,7 +109,8 @@ public final class Evaluator {
         let losses = model.withModel { model in
             model.loss(
                 windows.flatMap { $0.dropLast() }, targets: targets,
-                batch: SequenceBatch(sequences: windows.count, length: length), Tape()
+                batch: SequenceBatch(sequences: windows.count, length: length),
+                Tape(computeType: model.options.precision.computeType)
             ).perToken
         }
         let sum = losses.reduce(0.0) { $0 + Double($1) }

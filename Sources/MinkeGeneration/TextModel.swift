@@ -2,6 +2,7 @@ import Dispatch
 import MinkeCheckpoints
 import MinkeFiles
 import MinkeModel
+import MinkeTensors
 import MinkeTokenization
 
 /// A model ready for text: weights, tokenizer, and the tokens that end an answer.
@@ -15,6 +16,8 @@ public final class TextModel: @unchecked Sendable {
     public let tokenizer: Tokenizer?
     /// Tokens that end a generation.
     public let stopTokens: Set<Int32>
+    /// The type of a generation's cache.
+    public let cacheType: ElementType
 
     private let model: LanguageModel
     private let queue = DispatchQueue(label: "minke.model", qos: .userInitiated)
@@ -25,7 +28,7 @@ public final class TextModel: @unchecked Sendable {
     /// End tokens are those of `generation_config.json`, else of `config.json`, else the tokenizer's.
     ///
     /// - Throws: ``InputError`` that names the file and what is wrong with it.
-    public convenience init(contentsOf path: String) throws {
+    public convenience init(contentsOf path: String, options: LoadOptions = LoadOptions()) throws {
         let folder = try ModelFolder(path: path)
         // The small files first: what is wrong with them is then said at once.
         let tokenizer = Tokenizer.exists(in: path) ? try Tokenizer(path: path) : nil
@@ -33,14 +36,23 @@ public final class TextModel: @unchecked Sendable {
         let stopTokens =
             try Self.stopTokens(generation, at: FileSystem.join(path, "generation_config.json"))
             ?? Self.stopTokens(folder.configuration, at: FileSystem.join(path, "config.json"))
-        self.init(try LanguageModel(contentsOf: folder), tokenizer: tokenizer, stopTokens: stopTokens)
+        let precision = options.precision(
+            weightBytes: try folder.tensorNames.reduce(0) { $0 + (try folder.tensor($1).bytes.count) })
+        self.init(
+            try LanguageModel(contentsOf: folder, options: ModelOptions(precision: precision)), tokenizer: tokenizer,
+            stopTokens: stopTokens, cacheType: options.cacheType(for: precision))
     }
 
     /// - Parameters:
     ///   - model: from now on used through this object only.
     ///   - stopTokens: by default the tokenizer's end token, if it has one.
-    public init(_ model: LanguageModel, tokenizer: Tokenizer?, stopTokens: Set<Int32>? = nil) {
+    ///   - cacheType: the type in which a generation's cache keeps its rows.
+    public init(
+        _ model: LanguageModel, tokenizer: Tokenizer?, stopTokens: Set<Int32>? = nil,
+        cacheType: ElementType = .float32
+    ) {
         self.model = model
+        self.cacheType = cacheType
         self.tokenizer = tokenizer
         configuration = model.configuration
         self.stopTokens = stopTokens ?? Set([tokenizer?.eosToken].compactMap { $0 })

@@ -21,9 +21,9 @@ struct LayerContext {
     let rotary: RotaryTable
     var balance: Float = 0
     var lossScale: Float = 1
-    /// Takes the keys and values of the pass.
-    var cache: LayerCache?
-    /// The batch continues what the cache holds, instead of starting a sequence.
+    /// Take the keys and values of the pass, one a sequence; empty when nothing is kept.
+    var caches: [LayerCache] = []
+    /// The batch continues what the caches hold, instead of starting sequences.
     var continues = false
 }
 
@@ -86,21 +86,21 @@ final class DecoderLayer {
     private func attend(_ x: Variable, addedTo residual: Variable, _ context: LayerContext, _ tape: Tape) -> Variable {
         switch attention {
         case .latent(let attention):
-            if context.continues, let cache = context.cache {
+            if context.continues, !context.caches.isEmpty {
                 return attention.decode(
-                    x, addedTo: residual, positions: context.batch.positions, rotary: context.rotary, cache: cache, tape
-                )
+                    x, addedTo: residual, positions: context.batch.positions, rotary: context.rotary,
+                    caches: context.caches, tape)
             }
             return attention(
-                x, addedTo: residual, batch: context.batch, rotary: context.rotary, cache: context.cache, tape)
+                x, addedTo: residual, batch: context.batch, rotary: context.rotary, caches: context.caches, tape)
         case .multiHead(let attention):
-            if context.continues, let cache = context.cache {
+            if context.continues, !context.caches.isEmpty {
                 return attention.decode(
-                    x, addedTo: residual, positions: context.batch.positions, rotary: context.rotary, cache: cache, tape
-                )
+                    x, addedTo: residual, positions: context.batch.positions, rotary: context.rotary,
+                    caches: context.caches, tape)
             }
             return attention(
-                x, addedTo: residual, batch: context.batch, rotary: context.rotary, cache: context.cache, tape)
+                x, addedTo: residual, batch: context.batch, rotary: context.rotary, caches: context.caches, tape)
         }
     }
 }

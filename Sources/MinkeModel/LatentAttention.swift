@@ -101,14 +101,14 @@ final class LatentAttention {
     ///
     /// - Parameters:
     ///   - x: the normalised residual stream, `[sequences × tokens, hidden]`.
-    ///   - cache: takes the latents and rotary keys (one sequence, not recording).
+    ///   - caches: take the latents and rotary keys, one a sequence (not recording).
     /// - Returns: the residual stream with the attention's output added.
     func callAsFunction(
-        _ x: Variable, addedTo residual: Variable, batch: SequenceBatch, rotary: RotaryTable, cache: LayerCache? = nil,
+        _ x: Variable, addedTo residual: Variable, batch: SequenceBatch, rotary: RotaryTable, caches: [LayerCache] = [],
         _ tape: Tape
     ) -> Variable {
         let (queries, latent, rotaryKey) = project(x, positions: batch.positions, rotary: rotary, tape)
-        cache?.append([latent.value, rotaryKey.value])
+        caches.append([latent.value, rotaryKey.value])
         let keysValues = tape.linear(latent, keyValueUp)
         let mixed = tape.attention(
             queries, keys: HeadColumns(keysValues, stride: nope + value),
@@ -117,15 +117,15 @@ final class LatentAttention {
         return tape.linear(mixed, output, bias: outputBias, addedTo: residual)
     }
 
-    /// New tokens of one sequence against its cache, with absorbed projections: q·(W^UK·c) = (q·W^UK)·c, so that every
+    /// New tokens of sequences against their caches, with absorbed projections: q·(W^UK·c) = (q·W^UK)·c, so that every
     /// head works on the cached latents themselves and nothing is expanded.
     func decode(
-        _ x: Variable, addedTo residual: Variable, positions: [Int32], rotary: RotaryTable, cache: LayerCache,
+        _ x: Variable, addedTo residual: Variable, positions: [Int32], rotary: RotaryTable, caches: [LayerCache],
         _ tape: Tape
     ) -> Variable {
         let (queries, latent, rotaryKey) = project(x, positions: positions, rotary: rotary, tape)
-        cache.append([latent.value, rotaryKey.value])
-        let mixed = absorbed.attend(queries.value, cache: cache, shape: shape)
+        caches.append([latent.value, rotaryKey.value])
+        let mixed = caches.attend(queries.value) { absorbed.attend($0, cache: $1, shape: shape) }
         return tape.linear(Variable(mixed), output, bias: outputBias, addedTo: residual)
     }
 }

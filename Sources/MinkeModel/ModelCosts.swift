@@ -139,3 +139,32 @@ extension ModelCosts {
         return 20 * Double(totalParameters) + 4 * perToken * Double(tokensPerPass) + 512 * 6 * Double(c.vocabSize)
     }
 }
+
+extension LanguageModel {
+    /// Bytes of weights that decoding one token reads, as they are stored: one row of the embedding, the chosen experts,
+    /// everything else whole. Prediction modules are not counted.
+    public var weightBytesPerToken: Int {
+        var seen = Set<ObjectIdentifier>()
+        let isModule = { (name: String) in
+            (0..<self.predictors.count).contains {
+                name.hasPrefix("model.layers.\(self.configuration.numHiddenLayers + $0).")
+            }
+        }
+        var bytes = 0
+        for weight in weights where !isModule(weight.name) && seen.insert(ObjectIdentifier(weight.parameter)).inserted {
+            let parameter = weight.parameter
+            if weight.role == .embedding {
+                bytes += parameter.storedBytes / max(1, parameter.rows)
+                if configuration.tieWordEmbeddings { bytes += parameter.storedBytes }
+            } else if parameter.groups > 1 {
+                bytes += parameter.storedBytes / parameter.groups * configuration.numExpertsPerTok
+            } else {
+                bytes += parameter.storedBytes
+            }
+        }
+        return bytes
+    }
+
+    /// Bytes of all weights, as they are stored.
+    public var weightBytes: Int { parameters.reduce(0) { $0 + $1.storedBytes } }
+}

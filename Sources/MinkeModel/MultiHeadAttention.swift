@@ -31,26 +31,27 @@ final class MultiHeadAttention {
         return (parts[0], parts[1], parts[2])
     }
 
-    /// Whole sequences. See ``LatentAttention/callAsFunction(_:addedTo:batch:rotary:cache:_:)``.
+    /// Whole sequences. See ``LatentAttention/callAsFunction(_:addedTo:batch:rotary:caches:_:)``.
     func callAsFunction(
-        _ x: Variable, addedTo residual: Variable, batch: SequenceBatch, rotary: RotaryTable, cache: LayerCache? = nil,
+        _ x: Variable, addedTo residual: Variable, batch: SequenceBatch, rotary: RotaryTable, caches: [LayerCache] = [],
         _ tape: Tape
     ) -> Variable {
         let (queries, keys, values) = project(x, positions: batch.positions, rotary: rotary, tape)
-        cache?.append([keys.value, values.value])
+        caches.append([keys.value, values.value])
         let mixed = tape.attention(
             queries, keys: HeadColumns(keys, stride: width), values: HeadColumns(values, stride: width), shared: nil,
             shape: shape, sequences: batch.sequences)
         return tape.linear(mixed, output, addedTo: residual)
     }
 
-    /// New tokens of one sequence against its cache.
+    /// New tokens of sequences against their caches.
     func decode(
-        _ x: Variable, addedTo residual: Variable, positions: [Int32], rotary: RotaryTable, cache: LayerCache,
+        _ x: Variable, addedTo residual: Variable, positions: [Int32], rotary: RotaryTable, caches: [LayerCache],
         _ tape: Tape
     ) -> Variable {
         let (queries, keys, values) = project(x, positions: positions, rotary: rotary, tape)
-        cache.append([keys.value, values.value])
-        return tape.linear(Variable(cache.attend(queries.value, shape: shape)), output, addedTo: residual)
+        caches.append([keys.value, values.value])
+        let mixed = caches.attend(queries.value) { $1.attend($0, shape: shape) }
+        return tape.linear(Variable(mixed), output, addedTo: residual)
     }
 }
