@@ -84,15 +84,16 @@ public final class LanguageModel {
     ///
     /// - Parameters:
     ///   - tokens: one id a row, sequence after sequence.
+    ///   - caches: of each layer, one for each sequence; empty: nothing is kept.
     ///   - observe: called with each layer's number, its output and its routing.
     func hiddenStates(
-        _ tokens: [Int32], _ context: LayerContext, caches: [LayerCache]? = nil, _ tape: Tape,
+        _ tokens: [Int32], _ context: LayerContext, caches: [[LayerCache]] = [], _ tape: Tape,
         observe: (Int, Variable, Routing?) -> Void = { _, _, _ in }
     ) -> Variable {
         var x = tape.embedding(tokens, embedding)
         for (index, layer) in layers.enumerated() {
             var context = context
-            context.cache = caches?[index]
+            context.caches = caches.isEmpty ? [] : caches[index]
             let (out, routing) = layer(x, context, tape)
             x = out
             observe(index, out, routing)
@@ -242,7 +243,7 @@ public final class LanguageModel {
         let positions = SequenceBatch(continuing: before, count: tokens.count)
         var context = LayerContext(batch: positions, rotary: rotary(upTo: before + tokens.count))
         context.continues = before > 0
-        return hiddenStates(tokens, context, caches: cache.layers, Tape()).value
+        return hiddenStates(tokens, context, caches: cache.layers.map { [$0] }, Tape()).value
     }
 }
 
