@@ -22,36 +22,38 @@ final class MultiHeadAttention {
     }
 
     private func project(
-        _ x: Variable, positions: [Int32], rotary: RotaryTable, _ tape: Tape
+        _ x: Variable, _ context: LayerContext, _ tape: Tape
     ) -> (queries: Variable, keys: Variable, values: Variable) {
         let joined = tape.linear(x, inputProjection)
         let parts = (0..<3).map { joined.columns($0 * heads * width..<($0 + 1) * heads * width) }
-        tape.rotate(parts[0], heads: heads, headStride: width, positions: positions, table: rotary)
-        tape.rotate(parts[1], heads: heads, headStride: width, positions: positions, table: rotary)
+        tape.rotate(
+            parts[0], heads: heads, headStride: width, positions: context.batch.positions, table: context.rotary)
+        tape.rotate(
+            parts[1], heads: heads, headStride: width, positions: context.batch.positions, table: context.rotary)
         return (parts[0], parts[1], parts[2])
     }
 
-    /// Whole sequences. See ``LatentAttention/callAsFunction(_:addedTo:batch:rotary:caches:_:)``.
+    /// Whole sequences. See ``LatentAttention/callAsFunction(_:addedTo:_:_:)``.
     func callAsFunction(
-        _ x: Variable, addedTo residual: Variable, batch: SequenceBatch, rotary: RotaryTable, caches: [LayerCache] = [],
-        _ tape: Tape
+        _ x: Variable, addedTo residual: Variable, _ context: LayerContext, _ tape: Tape
     ) -> Variable {
-        let (queries, keys, values) = project(x, positions: batch.positions, rotary: rotary, tape)
-        caches.append([keys.value, values.value])
+        let (queries, keys, values) = project(x, context, tape)
+        context.cache([keys.value, values.value])
         let mixed = tape.attention(
             queries, keys: HeadColumns(keys, stride: width), values: HeadColumns(values, stride: width), shared: nil,
-            shape: shape, sequences: batch.sequences)
+            shape: shape, sequences: context.batch.sequences)
         return tape.linear(mixed, output, addedTo: residual)
     }
 
     /// New tokens of sequences against their caches.
-    func decode(
-        _ x: Variable, addedTo residual: Variable, positions: [Int32], rotary: RotaryTable, caches: [LayerCache],
-        _ tape: Tape
-    ) -> Variable {
-        let (queries, keys, values) = project(x, positions: positions, rotary: rotary, tape)
-        caches.append([keys.value, values.value])
-        let mixed = caches.attend(queries.value) { $1.attend($0, shape: shape) }
+    func decode(_ x: Variable, addedTo residual: Variable, _ context: LayerContext, _ tape: Tape) -> Variable {
+        let (queries, keys, values) = project(x, context, tape)
+        context.cache([keys.value, values.value])
+        let mixed = Tensor(uninitialized: x.value.rows, heads * width, type: queries.value.type)
+        for (sequence, cache) in context.caches.enumerated() {
+            let rows = context.batch.rows(sequence)
+            mixed.rows(rows).copy(from: cache.attend(queries.value.rows(rows), shape: shape).values)
+        }
         return tape.linear(Variable(mixed), output, addedTo: residual)
     }
 }
