@@ -88,16 +88,16 @@ public final class LanguageModel {
     ///
     /// - Parameters:
     ///   - tokens: one id a row, sequence after sequence.
-    ///   - caches: of each layer, one for each sequence; empty: nothing is kept.
+    ///   - caches: one a sequence, or none.
     ///   - observe: called with each layer's number, its output and its routing.
     func hiddenStates(
-        _ tokens: [Int32], _ context: LayerContext, caches: [[LayerCache]] = [], _ tape: Tape,
+        _ tokens: [Int32], _ context: LayerContext, caches: [ModelCache] = [], _ tape: Tape,
         observe: (Int, Variable, Routing?) -> Void = { _, _, _ in }
     ) -> Variable {
         var x = tape.embedding(tokens, embedding)
         for (index, layer) in layers.enumerated() {
             var context = context
-            context.caches = caches.isEmpty ? [] : caches[index]
+            context.caches = caches.map { $0.layers[index] }
             let (out, routing) = layer(x, context, tape)
             x = out
             observe(index, out, routing)
@@ -217,46 +217,6 @@ public final class LanguageModel {
             guard let bias = layer.experts?.correctionBias, let load = loads[index] else { continue }
             bias.value.copy(from: BalancingRule.updated(bias.value.values, loads: load, rate: rate))
         }
-    }
-
-    // MARK: Generation
-
-    /// A cache for one sequence.
-    ///
-    /// - Parameter capacity: tokens that fit, at most the model's context.
-    public func makeCache(capacity: Int, type: ElementType = .float32) -> ModelCache {
-        let c = configuration
-        let width = c.family.isLatent ? c.kvLoraRank + c.qkRopeHeadDim : 2 * c.numAttentionHeads * c.vHeadDim
-        return ModelCache(
-            layers: layers.map { _ in LayerCache(width: width, capacity: capacity, type: type) }, capacity: capacity)
-    }
-
-    /// Runs the next tokens of a sequence and adds them to its cache.
-    ///
-    /// - Parameter tokens: at least one, and no more than the cache has room for.
-    /// - Returns: logits of the last token, one value a word of the vocabulary.
-    public func next(_ tokens: [Int32], cache: ModelCache) -> [Float] {
-        let hidden = extend(tokens, cache: cache)
-        let tape = Tape()
-        let last = Variable(hidden.rows(hidden.rows - 1..<hidden.rows))
-        return tape.linear(last, head, output: .float32).value.values
-    }
-
-    private func extend(_ tokens: [Int32], cache: ModelCache) -> Tensor {
-        let before = cache.count
-        let positions = SequenceBatch(continuing: before, count: tokens.count)
-        var context = LayerContext(batch: positions, rotary: rotary(upTo: before + tokens.count))
-        context.continues = before > 0
-        return hiddenStates(tokens, context, caches: cache.layers.map { [$0] }, Tape()).value
-    }
-}
-
-extension SequenceBatch {
-    /// `count` further tokens of one sequence that has `first` already.
-    init(continuing first: Int, count: Int) {
-        sequences = 1
-        length = count
-        positions = (first..<first + count).map { Int32($0) }
     }
 }
 

@@ -21,19 +21,25 @@ import Testing
         }
     }
 
-    /// A model whose module has something to say: with weights this small, both mostly repeat the newest token.
+    /// A model whose module has something to say: with small weights the model mostly repeats the newest token, and the
+    /// module is made to pass that token's embedding on.
     private func model(deviation: Double, context: Int = 96, stopTokens: Set<Int32> = []) throws -> TextModel {
         var configuration = try Fixtures.randomModel(context: context).configuration
         configuration.numNextnPredictLayers = 1
         configuration.tieWordEmbeddings = true
         let weights = WeightSource.random(
             seed: 3, Initialization(deviation: deviation, embeddingDeviation: 0.3))
-        return TextModel(
-            try LanguageModel(configuration, weights: weights), tokenizer: nil, stopTokens: stopTokens)
+        let model = try LanguageModel(configuration, weights: weights)
+        let projection = try #require(model.weights.first { $0.name.hasSuffix("eh_proj.weight") }).parameter
+        let width = configuration.hiddenSize
+        projection.value.copy(from: (0..<width * 2 * width).map { $0 / (2 * width) == $0 % (2 * width) ? 1 : 0 })
+        projection.didChange()
+        return TextModel(model, tokenizer: nil, stopTokens: stopTokens)
     }
 
     @Test(arguments: [0.02, 0.1, 0.3]) func samplingIsAlike(deviation: Double) throws {
         let model = try model(deviation: deviation)
+        var accepted = 0
         for (temperature, penalty) in [(0.0, 1.0), (0.7, 1), (1.2, 1.3)] {
             for maximum in [1, 2, 3, 40, 500] {
                 var options = GenerationOptions(
@@ -46,15 +52,10 @@ import Testing
                 let speculative = try model.generate(ids: [5, 9, 200, 5], options: options)
                 #expect(speculative.ids == plain.ids)
                 #expect(speculative.stopReason == plain.stopReason)
+                accepted += speculative.acceptedTokens
             }
         }
-    }
-
-    @Test func somethingIsAccepted() throws {
-        let options = GenerationOptions(maximumTokens: 60, ignoresStopTokens: true, speculation: .on)
-        let generation = try model(deviation: 0.02).generate(ids: [5, 9, 200], options: options)
-        #expect(generation.acceptedTokens > 0)
-        #expect(try #require(generation.acceptanceRate) <= 1)
+        if deviation < 0.05 { #expect(accepted > 0) }
     }
 
     @Test func endTokensStopAtTheSamePlace() throws {
@@ -75,15 +76,15 @@ import Testing
         let model = try model(deviation: 0.1)
         let (plain, speculating) = (TextGenerator(model), TextGenerator(model))
         var text: [Int32] = [7, 8, 9]
-        for turn in 0..<5 {
+        for turn in 0..<6 {
             var options = GenerationOptions(
                 maximumTokens: 8, sampling: SamplingOptions(temperature: 0.9, seed: 2), ignoresStopTokens: true,
                 speculation: .off)
             let expected = try plain.generate(text, options: options)
-            options.speculation = turn == 3 ? .off : turn == 4 ? .auto : .on
+            options.speculation = turn == 4 ? .off : turn == 5 ? .auto : .on
             let generation = try speculating.generate(text, options: options)
             #expect(generation.ids == expected.ids)
-            if turn == 2 { #expect(generation.reusedTokens > 0) }
+            if turn == 3 { #expect(generation.reusedTokens > 0) }
             text += generation.ids + [10, 11]
         }
         // Another text that begins alike.
