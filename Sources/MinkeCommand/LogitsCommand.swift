@@ -28,12 +28,13 @@ struct LogitsCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The safetensors file to write.", valueName: "file"))
     var out: String
 
+    @OptionGroup var load: LoadArguments
     @OptionGroup var compute: ComputeOptions
 
     func run() throws {
         compute.apply()
         let sequences = try TokenArguments.sequences(ids)
-        let model = try TextModel(contentsOf: model)
+        let model = try TextModel(contentsOf: model, options: load.options)
         let longest = model.configuration.maxPositionEmbeddings
         for (index, sequence) in sequences.enumerated() {
             guard (1...longest).contains(sequence.count) else {

@@ -120,7 +120,9 @@ struct SpeculationTrial {
             tokens[kind] += 1
         }
         if pass == 2 * Self.passes {
-            isWorthwhile = Double(tokens[0]) * self.seconds[1] > Double(tokens[1]) * self.seconds[0]
+            // Without a single hit it cannot pay, whatever the clock says.
+            isWorthwhile =
+                tokens[0] > tokens[1] && Double(tokens[0]) * self.seconds[1] > Double(tokens[1]) * self.seconds[0]
         }
     }
 

@@ -158,7 +158,7 @@ public final class TextGenerator: @unchecked Sendable {
     }
 
     /// Tokens of one pass: a first pass keeps a row of every activation, a continuing one the scores of every head.
-    private static let tokensAtOnce = (first: 2048, further: 256)
+    static let tokensAtOnce = (first: 2048, further: 256)
 
     /// The logits of the next place, which the last pass may have found already.
     private func feed(_ model: LanguageModel, _ run: inout Run) -> [Float] {

@@ -19,6 +19,9 @@ public final class TextModel: @unchecked Sendable {
     /// The type of a generation's cache.
     public let cacheType: ElementType
 
+    /// Whether the checkpoint has a module that can propose tokens.
+    public let hasDraftModule: Bool
+
     private let model: LanguageModel
     private let queue = DispatchQueue(label: "minke.model", qos: .userInitiated)
 
@@ -53,6 +56,7 @@ public final class TextModel: @unchecked Sendable {
     ) {
         self.model = model
         self.cacheType = cacheType
+        hasDraftModule = model.hasDraftModule
         self.tokenizer = tokenizer
         configuration = model.configuration
         self.stopTokens = stopTokens ?? Set([tokenizer?.eosToken].compactMap { $0 })

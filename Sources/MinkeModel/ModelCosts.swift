@@ -90,6 +90,21 @@ public struct ModelCosts: Sendable {
         return 2 * Double(multiplied) + attention
     }
 
+    /// The same for running a prompt of `length` tokens, all tokens together: the head runs on the last one only.
+    public func promptFLOPs(length: Int) -> Double {
+        let head = 2 * Double(configuration.vocabSize) * Double(configuration.hiddenSize)
+        return (forwardFLOPs(length: length) - head) * Double(length) + head
+    }
+
+    /// The same for one token that is decoded after `depth` others. Latent attention works on the cached latents
+    /// themselves: its keys and values are as wide as the latent.
+    public func decodingFLOPs(depth: Int) -> Double {
+        let c = configuration
+        let widths = c.family.isLatent ? 2 * c.kvLoraRank + c.qkRopeHeadDim : 2 * c.vHeadDim
+        return 2 * Double(multiplied)
+            + 2 * Double(c.numAttentionHeads * widths) * Double(depth) * Double(c.numHiddenLayers)
+    }
+
     /// The same for training: forward, and twice as much backward, prediction modules with their pass through the head
     /// included.
     public func trainingFLOPs(length: Int) -> Double {
@@ -138,33 +153,4 @@ extension ModelCosts {
         // Two to four bytes a value, and the gradients of one layer at a time.
         return 20 * Double(totalParameters) + 4 * perToken * Double(tokensPerPass) + 512 * 6 * Double(c.vocabSize)
     }
-}
-
-extension LanguageModel {
-    /// Bytes of weights that decoding one token reads, as they are stored: one row of the embedding, the chosen experts,
-    /// everything else whole. Prediction modules are not counted.
-    public var weightBytesPerToken: Int {
-        var seen = Set<ObjectIdentifier>()
-        let isModule = { (name: String) in
-            (0..<self.predictors.count).contains {
-                name.hasPrefix("model.layers.\(self.configuration.numHiddenLayers + $0).")
-            }
-        }
-        var bytes = 0
-        for weight in weights where !isModule(weight.name) && seen.insert(ObjectIdentifier(weight.parameter)).inserted {
-            let parameter = weight.parameter
-            if weight.role == .embedding {
-                bytes += parameter.storedBytes / max(1, parameter.rows)
-                if configuration.tieWordEmbeddings { bytes += parameter.storedBytes }
-            } else if parameter.groups > 1 {
-                bytes += parameter.storedBytes / parameter.groups * configuration.numExpertsPerTok
-            } else {
-                bytes += parameter.storedBytes
-            }
-        }
-        return bytes
-    }
-
-    /// Bytes of all weights, as they are stored.
-    public var weightBytes: Int { parameters.reduce(0) { $0 + $1.storedBytes } }
 }

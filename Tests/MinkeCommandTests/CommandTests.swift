@@ -122,6 +122,22 @@ import Testing
         }
     }
 
+    @Test func benchMeasuresAModel() throws {
+        guard let minke = Program.built else { return }
+        let folder = try Self.model(hasTokenizer: false)
+        let result = try minke.run(
+            "bench", folder.path, "--prefill", "8,16", "--depth", "0,32", "--batch", "1,2", "--rounds", "1", "--steps",
+            "2", "--json")
+        #expect(result.status == 0 && result.error == "")
+        let object = try result.json
+        #expect(object["prefill"]?.arrayValue?.map { $0["tokens"]?.intValue } == [8, 16])
+        #expect(object["decode"]?.arrayValue?.map { $0["depth"]?.intValue } == [0, 0, 32])
+        #expect(object["decode"]?.arrayValue?.map { $0["batch"]?.intValue } == [1, 2, 1])
+        for key in ["bytes_per_token", "limits", "peak_memory"] { #expect(object[key] != nil) }
+        #expect(try minke.run("bench", folder.path, "--depth", "64").status == 1)
+        #expect(try minke.run("bench", folder.path, "--depth", "much").status == 1)
+    }
+
     @Test func inspectNeedsTheConfigurationOnly() throws {
         guard let minke = Program.built else { return }
         let folder = try Self.model()

@@ -73,6 +73,6 @@ import Testing
         let model = try model(.deepseekV3)
         let expert = 3 * 32 * 16
         let unread = 2 * 2 * expert + 61 * 32 - 32
-        #expect(model.weightBytesPerToken == model.weightBytes - 4 * unread)
+        #expect(model.weightBytes(perPassOver: 1) == model.weightBytes - 4 * unread)
     }
 }
