@@ -86,7 +86,7 @@ public struct ModelBenchmark: Sendable {
     /// Runs everything. Depths that the context does not hold are left out.
     ///
     /// - Parameter progress: called with each figure as it is known.
-    public func run(_ model: TextModel, progress: (Figure) throws -> Void = { _ in }) rethrows -> [Figure] {
+    public func run(_ model: TextModel, progress: (Figure) throws -> Void = { _ in }) throws -> [Figure] {
         let context = model.configuration.maxPositionEmbeddings
         var figures: [Figure] = []
         for tokens in prompts where tokens <= context {

@@ -1,5 +1,4 @@
 import Dispatch
-import MinkeCheckpoints
 import MinkeFiles
 import MinkeModel
 import MinkeTensors
@@ -25,25 +24,35 @@ public final class TextModel: @unchecked Sendable {
     private let model: LanguageModel
     private let queue = DispatchQueue(label: "minke.model", qos: .userInitiated)
 
-    /// Loads a Hugging Face folder: `config.json` and safetensors, and if there are any `tokenizer.json`,
-    /// `tokenizer_config.json` and `generation_config.json`.
+    /// Loads a Hugging Face folder (`config.json` and safetensors, and if there are any `tokenizer.json`,
+    /// `tokenizer_config.json` and `generation_config.json`) or a GGUF file.
     ///
-    /// End tokens are those of `generation_config.json`, else of `config.json`, else the tokenizer's.
+    /// End tokens are those of `generation_config.json`, else of the configuration, else the tokenizer's.
     ///
     /// - Throws: ``InputError`` that names the file and what is wrong with it.
     public convenience init(contentsOf path: String, options: LoadOptions = LoadOptions()) throws {
-        let folder = try ModelFolder(path: path)
+        let checkpoint = try Checkpoint(path: path)
         // The small files first: what is wrong with them is then said at once.
-        let tokenizer = Tokenizer.exists(in: path) ? try Tokenizer(path: path) : nil
-        let generation = folder.generationConfiguration ?? JSON.Object()
-        let stopTokens =
-            try Self.stopTokens(generation, at: FileSystem.join(path, "generation_config.json"))
-            ?? Self.stopTokens(folder.configuration, at: FileSystem.join(path, "config.json"))
+        let tokenizer = try Self.tokenizer(of: checkpoint)
+        var stopTokens: Set<Int32>?
+        if case .folder(let folder) = checkpoint, let generation = folder.generationConfiguration {
+            stopTokens = try Self.stopTokens(generation, at: FileSystem.join(path, "generation_config.json"))
+        }
+        stopTokens =
+            try stopTokens ?? Self.stopTokens(checkpoint.configuration, at: checkpoint.configurationPath)
         let precision = options.precision(
-            weightBytes: try folder.tensorNames.reduce(0) { $0 + (try folder.tensor($1).bytes.count) })
+            weightBytes: try checkpoint.storedTensors().reduce(0) { $0 + $1.bytes.count })
         self.init(
-            try LanguageModel(contentsOf: folder, options: ModelOptions(precision: precision)), tokenizer: tokenizer,
-            stopTokens: stopTokens, cacheType: options.cacheType(for: precision))
+            try LanguageModel(contentsOf: checkpoint, options: ModelOptions(precision: precision)),
+            tokenizer: tokenizer, stopTokens: stopTokens, cacheType: options.cacheType(for: precision))
+    }
+
+    /// The tokenizer that comes with a checkpoint.
+    private static func tokenizer(of checkpoint: Checkpoint) throws -> Tokenizer? {
+        switch checkpoint {
+        case .folder(let folder): Tokenizer.exists(in: folder.path) ? try Tokenizer(path: folder.path) : nil
+        case .gguf: nil
+        }
     }
 
     /// - Parameters:

@@ -46,20 +46,18 @@ public final class LanguageModel {
         rotary = RotaryTable(configuration, positions: min(configuration.maxPositionEmbeddings, 256))
     }
 
+    /// Loads a checkpoint.
+    ///
+    /// - Throws: ``InputError`` naming the file and what is wrong with it.
+    public convenience init(contentsOf checkpoint: Checkpoint, options: ModelOptions = ModelOptions()) throws {
+        let configuration = try checkpoint.modelConfiguration()
+        try self.init(
+            configuration, weights: .checkpoint(checkpoint, heads: configuration.numAttentionHeads), options: options)
+    }
+
     /// Loads a Hugging Face folder.
     public convenience init(contentsOf folder: ModelFolder, options: ModelOptions = ModelOptions()) throws {
-        var configuration: ModelConfiguration
-        do {
-            configuration = try ModelConfiguration(folder.configuration)
-        } catch let error as InputError {
-            throw error.located(at: FileSystem.join(folder.path, "config.json"))
-        }
-        // Copies of a release often lack the prediction modules that its configuration names.
-        configuration.numNextnPredictLayers =
-            (0..<configuration.numNextnPredictLayers).prefix {
-                folder.hasTensor("model.layers.\(configuration.numHiddenLayers + $0).eh_proj.weight")
-            }.count
-        try self.init(configuration, weights: .folder(folder), options: options)
+        try self.init(contentsOf: .folder(folder), options: options)
     }
 
     /// The distinct parameters behind ``weights``.

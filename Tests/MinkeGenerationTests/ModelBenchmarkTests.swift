@@ -12,7 +12,7 @@ import Testing
         benchmark.batches = [1, 3]
         benchmark.rounds = 2
         benchmark.steps = 2
-        let figures = benchmark.run(model)
+        let figures = try benchmark.run(model)
         #expect(
             figures.map(\.work) == [
                 .prompt(tokens: 8), .decoding(depth: 0, batch: 1), .decoding(depth: 0, batch: 3),

@@ -95,7 +95,9 @@ import Testing
     }
 
     @Test func aTrialIsDecidedByTheClock() {
-        for (drafting, plain, accepted, isWorthwhile) in [(1.5, 1.0, 8, true), (1.5, 1.0, 1, false), (0.9, 1, 0, false)] {
+        for (drafting, plain, accepted, isWorthwhile) in [
+            (1.5, 1.0, 8, true), (1.5, 1.0, 1, false), (0.9, 1, 0, false),
+        ] {
             var trial = SpeculationTrial()
             var rest = accepted
             while trial.isWorthwhile == nil {
