@@ -220,11 +220,12 @@ public final class LanguageModel {
     /// A cache for one sequence.
     ///
     /// - Parameter capacity: tokens that fit, at most the model's context.
-    public func makeCache(capacity: Int, type: ElementType = .float32) -> ModelCache {
+    public func makeCache(capacity: Int, type: CacheType = .float32) -> ModelCache {
         let c = configuration
-        let width = c.family.isLatent ? c.kvLoraRank + c.qkRopeHeadDim : 2 * c.numAttentionHeads * c.vHeadDim
+        let width = c.numAttentionHeads * c.vHeadDim
+        let parts = c.family.isLatent ? [c.kvLoraRank, c.qkRopeHeadDim] : [width, width]
         return ModelCache(
-            layers: layers.map { _ in LayerCache(width: width, capacity: capacity, type: type) }, capacity: capacity)
+            layers: layers.map { _ in LayerCache(parts: parts, capacity: capacity, type: type) }, capacity: capacity)
     }
 
     /// Runs the next tokens of a sequence and adds them to its cache.
