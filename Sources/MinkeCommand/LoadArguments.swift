@@ -9,7 +9,7 @@ struct LoadArguments: ParsableArguments {
     }
 
     private enum CacheChoice: String, ExpressibleByArgument, CaseIterable {
-        case f32, bf16
+        case f32, bf16, q8
     }
 
     @Option(
@@ -23,10 +23,11 @@ struct LoadArguments: ParsableArguments {
     private var cacheType: CacheChoice?
 
     var options: LoadOptions {
-        let cache: ElementType? =
+        let cache: CacheType? =
             switch cacheType {
             case .f32: .float32
             case .bf16: .bfloat16
+            case .q8: .q8
             case nil: nil
             }
         return LoadOptions(precision: Precision(rawValue: precision.rawValue), cacheType: cache)

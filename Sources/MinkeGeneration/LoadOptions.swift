@@ -6,9 +6,9 @@ public struct LoadOptions: Equatable, Sendable {
     /// The arithmetic; nil chooses: exact `float32` for weights below ``exactBytes``, fast above.
     public var precision: Precision?
     /// The type in which caches keep their rows; nil chooses: `float32` with exact arithmetic, else `bfloat16`.
-    public var cacheType: ElementType?
+    public var cacheType: CacheType?
 
-    public init(precision: Precision? = nil, cacheType: ElementType? = nil) {
+    public init(precision: Precision? = nil, cacheType: CacheType? = nil) {
         self.precision = precision
         self.cacheType = cacheType
     }
@@ -20,5 +20,7 @@ public struct LoadOptions: Equatable, Sendable {
     func precision(weightBytes bytes: Int) -> Precision { precision ?? (bytes < Self.exactBytes ? .float32 : .fast) }
 
     /// The cache type that goes with a precision.
-    func cacheType(for precision: Precision) -> ElementType { cacheType ?? precision.computeType }
+    func cacheType(for precision: Precision) -> CacheType {
+        cacheType ?? (precision == .float32 ? .float32 : .bfloat16)
+    }
 }

@@ -102,7 +102,7 @@ public struct ModelBenchmark: Sendable {
         return figures
     }
 
-    private func prompt(_ count: Int, _ model: LanguageModel, _ cacheType: ElementType) -> Figure {
+    private func prompt(_ count: Int, _ model: LanguageModel, _ cacheType: CacheType) -> Figure {
         let cache = model.makeCache(capacity: count, type: cacheType)
         let tokens = Self.tokens(count, model, sequence: 0)
         let seconds = time {
@@ -120,7 +120,7 @@ public struct ModelBenchmark: Sendable {
             bytesPerToken: Double(model.weightBytes(perPassOver: count)) / Double(count))
     }
 
-    private func decoding(_ depth: Int, batch: Int, _ model: LanguageModel, _ cacheType: ElementType) -> Figure {
+    private func decoding(_ depth: Int, batch: Int, _ model: LanguageModel, _ cacheType: CacheType) -> Figure {
         let caches = (0..<batch).map { sequence in
             let cache = model.makeCache(capacity: depth + steps, type: cacheType)
             cache.fill(count: depth, seed: UInt64(sequence))

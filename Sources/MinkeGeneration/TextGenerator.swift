@@ -91,30 +91,25 @@ public final class TextGenerator: @unchecked Sendable {
         }
     }
 
-    /// Makes room, and keeps of the cache what the prompt begins with. Returns how many tokens that is.
+    /// Keeps of the cache what the prompt begins with. Returns how many tokens that is.
     private func prepareCache(_ model: LanguageModel, _ options: GenerationOptions) -> Int {
-        let needed = min(contextLength, ids.count + min(options.maximumTokens, contextLength))
-        if (cache?.capacity ?? 0) < needed {
-            // Twice what there was, so that a chat that grows word by word is run anew only now and then.
-            let capacity = min(contextLength, max(needed, 2 * (cache?.capacity ?? 0)))
-            cache = model.makeCache(capacity: capacity, type: self.model.cacheType)
-            cached = []
-            speculator = nil
-        }
+        // Memory is taken as tokens come, so that there is room for the whole context from the start.
+        let cache = cache ?? model.makeCache(capacity: contextLength, type: self.model.cacheType)
+        self.cache = cache
         // The last token always runs: its logits are the answer's beginning.
         var common = zip(cached, ids.dropLast()).prefix { $0 == $1 }.count
         prepareSpeculator(model, options.speculation)
         if let speculator { common = speculator.begin(common: common) }
-        cache?.truncate(to: common)
+        cache.truncate(to: common)
         cached.removeLast(cached.count - common)
         return common
     }
 
     private func prepareSpeculator(_ model: LanguageModel, _ mode: Speculation) {
-        guard mode == .on || mode == .auto && !hasGivenUpSpeculation, let cache else { return speculator = nil }
+        guard mode == .on || mode == .auto && !hasGivenUpSpeculation else { return speculator = nil }
         if speculator?.mode == mode { return }
         let draftCache =
-            speculator?.cache ?? model.makeDraftCache(capacity: cache.capacity, type: self.model.cacheType)
+            speculator?.cache ?? model.makeDraftCache(capacity: contextLength, type: self.model.cacheType)
         speculator = draftCache.map { Speculator(cache: $0, mode: mode) }
     }
 

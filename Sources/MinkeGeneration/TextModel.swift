@@ -16,7 +16,7 @@ public final class TextModel: @unchecked Sendable {
     /// Tokens that end a generation.
     public let stopTokens: Set<Int32>
     /// The type of a generation's cache.
-    public let cacheType: ElementType
+    public let cacheType: CacheType
 
     /// Whether the checkpoint has a module that can propose tokens.
     public let hasDraftModule: Bool
@@ -51,7 +51,7 @@ public final class TextModel: @unchecked Sendable {
     private static func tokenizer(of checkpoint: Checkpoint) throws -> Tokenizer? {
         switch checkpoint {
         case .folder(let folder): Tokenizer.exists(in: folder.path) ? try Tokenizer(path: folder.path) : nil
-        case .gguf: nil
+        case .gguf(let model): try Tokenizer(gguf: model.file)
         }
     }
 
@@ -61,7 +61,7 @@ public final class TextModel: @unchecked Sendable {
     ///   - cacheType: the type in which a generation's cache keeps its rows.
     public init(
         _ model: LanguageModel, tokenizer: Tokenizer?, stopTokens: Set<Int32>? = nil,
-        cacheType: ElementType = .float32
+        cacheType: CacheType = .float32
     ) {
         self.model = model
         self.cacheType = cacheType

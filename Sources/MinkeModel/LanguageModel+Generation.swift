@@ -4,21 +4,22 @@ extension LanguageModel {
     /// A cache for one sequence.
     ///
     /// - Parameter capacity: tokens that fit, at most the model's context.
-    public func makeCache(capacity: Int, type: ElementType = .float32) -> ModelCache {
+    public func makeCache(capacity: Int, type: CacheType = .float32) -> ModelCache {
         makeCache(layers: layers.count, capacity: capacity, type: type)
     }
 
     /// A cache for one sequence of the first prediction module, or nil where the model has none. See
     /// ``draft(after:next:cache:)``.
-    public func makeDraftCache(capacity: Int, type: ElementType = .float32) -> ModelCache? {
+    public func makeDraftCache(capacity: Int, type: CacheType = .float32) -> ModelCache? {
         predictors.isEmpty ? nil : makeCache(layers: 1, capacity: capacity, type: type)
     }
 
-    private func makeCache(layers: Int, capacity: Int, type: ElementType) -> ModelCache {
+    private func makeCache(layers: Int, capacity: Int, type: CacheType) -> ModelCache {
         let c = configuration
-        let width = c.family.isLatent ? c.kvLoraRank + c.qkRopeHeadDim : 2 * c.numAttentionHeads * c.vHeadDim
+        let width = c.numAttentionHeads * c.vHeadDim
+        let parts = c.family.isLatent ? [c.kvLoraRank, c.qkRopeHeadDim] : [width, width]
         return ModelCache(
-            layers: (0..<layers).map { _ in LayerCache(width: width, capacity: capacity, type: type) },
+            layers: (0..<layers).map { _ in LayerCache(parts: parts, capacity: capacity, type: type) },
             capacity: capacity)
     }
 

@@ -118,15 +118,13 @@ final class LatentAttention {
     }
 
     /// New tokens of sequences against their caches, with absorbed projections: q·(W^UK·c) = (q·W^UK)·c, so that every
-    /// head works on the cached latents themselves and nothing is expanded.
+    /// head works on the cached latents themselves and nothing is expanded — unless the new tokens are so many that
+    /// expanding is less work.
     func decode(_ x: Variable, addedTo residual: Variable, _ context: LayerContext, _ tape: Tape) -> Variable {
         let (queries, latent, rotaryKey) = project(x, context, tape)
         context.cache([latent.value, rotaryKey.value])
-        let mixed = Tensor(uninitialized: x.value.rows, heads * value, type: queries.value.type)
-        for (sequence, cache) in context.caches.enumerated() {
-            let rows = context.batch.rows(sequence)
-            mixed.rows(rows).copy(from: absorbed.attend(queries.value.rows(rows), cache: cache, shape: shape).values)
-        }
+        let mixed = absorbed.attend(
+            queries.value, caches: context.caches, shape: shape, expandedType: tape.computeType)
         return tape.linear(Variable(mixed), output, bias: outputBias, addedTo: residual)
     }
 }

@@ -27,7 +27,15 @@ public final class ModelCache {
             let rows = max(1, min(count, 64))
             let noise = Tensor(
                 (0..<rows * layer.width).map { _ in random.uniform() * 2 - 1 }, rows: rows, columns: layer.width)
-            while layer.count < count { layer.append([noise.rows(0..<min(rows, count - layer.count))]) }
+            while layer.count < count {
+                let part = noise.rows(0..<min(rows, count - layer.count))
+                var first = 0
+                layer.append(
+                    layer.parts.map { width in
+                        defer { first += width }
+                        return part.columns(first..<first + width)
+                    })
+            }
         }
     }
 }

@@ -49,11 +49,7 @@ final class MultiHeadAttention {
     func decode(_ x: Variable, addedTo residual: Variable, _ context: LayerContext, _ tape: Tape) -> Variable {
         let (queries, keys, values) = project(x, context, tape)
         context.cache([keys.value, values.value])
-        let mixed = Tensor(uninitialized: x.value.rows, heads * width, type: queries.value.type)
-        for (sequence, cache) in context.caches.enumerated() {
-            let rows = context.batch.rows(sequence)
-            mixed.rows(rows).copy(from: cache.attend(queries.value.rows(rows), shape: shape).values)
-        }
+        let mixed = LayerCache.attend(queries.value, caches: context.caches, shape: shape)
         return tape.linear(Variable(mixed), output, addedTo: residual)
     }
 }

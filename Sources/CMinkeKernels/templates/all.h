@@ -13,4 +13,6 @@
 
 #include "attention.h"
 
+#include "latent.h"
+
 #include "table.h"
