@@ -108,8 +108,7 @@ public struct ModelBenchmark: Sendable {
         let seconds = time {
             cache.truncate(to: 0)
             while cache.count < count {
-                let limit = cache.count == 0 ? TextGenerator.tokensAtOnce.first : TextGenerator.tokensAtOnce.further
-                let part = Array(tokens[cache.count..<min(count, cache.count + limit)])
+                let part = Array(tokens[cache.count..<min(count, cache.count + TextModel.tokensAtOnce)])
                 let states = model.extend([part], caches: [cache])
                 if cache.count == count { _ = model.logits(of: states.rows(states.rows - 1..<states.rows)) }
             }

@@ -41,9 +41,17 @@ public final class TextGenerator: @unchecked Sendable {
         var first: ContinuousClock.Instant?
     }
 
+    /// Tokens of a prompt that are run in one pass: it keeps a row of every activation for each.
+    let tokensAtOnce: Int
+
     /// - Parameter contextLength: at most the model's, which is the default.
-    public init(_ model: TextModel, contextLength: Int? = nil) {
+    public convenience init(_ model: TextModel, contextLength: Int? = nil) {
+        self.init(model, contextLength: contextLength, tokensAtOnce: TextModel.tokensAtOnce)
+    }
+
+    init(_ model: TextModel, contextLength: Int? = nil, tokensAtOnce: Int) {
         self.model = model
+        self.tokensAtOnce = tokensAtOnce
         let longest = model.configuration.maxPositionEmbeddings
         self.contextLength = max(1, min(contextLength ?? longest, longest))
     }
@@ -152,9 +160,6 @@ public final class TextGenerator: @unchecked Sendable {
         return text
     }
 
-    /// Tokens of one pass: a first pass keeps a row of every activation, a continuing one the scores of every head.
-    static let tokensAtOnce = (first: 2048, further: 256)
-
     /// The logits of the next place, which the last pass may have found already.
     private func feed(_ model: LanguageModel, _ run: inout Run) -> [Float] {
         switch speculator?.settle(ids.last) {
@@ -182,8 +187,7 @@ public final class TextGenerator: @unchecked Sendable {
     /// Returns the logits of the place after the newest token, and nothing before it is reached.
     private func pass(_ model: LanguageModel, _ cache: ModelCache, _ run: inout Run) -> [Float] {
         let start = ContinuousClock.now
-        let limit = cached.isEmpty ? Self.tokensAtOnce.first : Self.tokensAtOnce.further
-        var tokens = Array(ids[cached.count..<min(ids.count, cached.count + limit)])
+        var tokens = Array(ids[cached.count..<min(ids.count, cached.count + tokensAtOnce)])
         let isStep = cached.count == ids.count - 1
         let draft = isStep ? proposal(model, run) : nil
         if let draft { tokens.append(draft) }

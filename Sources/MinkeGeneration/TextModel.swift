@@ -71,6 +71,24 @@ public final class TextModel: @unchecked Sendable {
         self.stopTokens = stopTokens ?? Set([tokenizer?.eosToken].compactMap { $0 })
     }
 
+    /// Tokens of a long text that are run in one pass.
+    static let tokensAtOnce = 2048
+
+    /// The model's states for a text, part by part, in bounded memory.
+    ///
+    /// - Parameter body: called with the number of each part's first token, and its states after the final norm.
+    public func forEachPart(
+        of ids: [Int32], _ body: (LanguageModel, Int, Tensor) throws -> Void
+    ) rethrows {
+        try withModel { model in
+            let cache = model.makeCache(capacity: ids.count, type: cacheType)
+            for first in stride(from: 0, to: ids.count, by: Self.tokensAtOnce) {
+                let part = Array(ids[first..<min(ids.count, first + Self.tokensAtOnce)])
+                try body(model, first, model.extend([part], caches: [cache]))
+            }
+        }
+    }
+
     /// Waits until no one else uses the model, and calls `body` with it. Do not call it from `body`.
     public func withModel<Result>(_ body: (LanguageModel) throws -> Result) rethrows -> Result {
         try queue.sync { try body(model) }

@@ -63,6 +63,11 @@ extension LanguageModel {
         tape().linear(Variable(states), head, output: .float32).value
     }
 
+    /// Cross-entropy of a token after each of some states, in nats; the logits of all never exist at once.
+    public func losses(of states: Tensor, targets: [Int32]) -> [Float] {
+        tape().crossEntropy(Variable(states), head: head, targets: targets)
+    }
+
     /// The first prediction module's state for the newest of `next`, from which ``logits(of:)`` proposes the token that
     /// follows it.
     ///
