@@ -81,9 +81,11 @@ int minkeCoreCount(void) {
     return count > 0 ? (int)count : 1;
 }
 
-int64_t minkeAttentionScratch(int64_t tokens, int64_t keyWidth, int64_t sharedWidth, int64_t valueWidth) {
+int64_t minkeAttentionScratch(int64_t tokens, int64_t keyWidth, int64_t sharedWidth, int64_t valueWidth,
+                              bool backward) {
     // An upper bound on what attention.h lays out: panels of keys, values, queries and gradients, and the blocks.
     int64_t t = (tokens + 31) / 32 * 32, w = (keyWidth + sharedWidth + 31) / 32 * 32, v = (valueWidth + 31) / 32 * 32;
-    int64_t floats = 4 * t * w + 3 * t * v + t + 6 * 56 * 256 + 2 * 56 * 19 * 16 + 56 * (w + v) + 4096;
+    int64_t panels = t * w + t * v + (backward ? 3 * t * w + 2 * t * v + t : 0);
+    int64_t floats = panels + 6 * 56 * 256 + 2 * 56 * 19 * 16 + 56 * (w + v) + 4096;
     return floats * 4;
 }

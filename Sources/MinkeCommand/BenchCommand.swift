@@ -7,8 +7,8 @@ import MinkeTraining
 /// `minke bench`: what this machine does, against what it could do.
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Measures training and matrix products against this machine's peak.",
-        subcommands: [Train.self, Matmul.self])
+        commandName: "bench", abstract: "Measures models, training and matrix products against this machine's limits.",
+        subcommands: [Model.self, Train.self, Matmul.self], defaultSubcommand: Model.self)
 
     struct Train: ParsableCommand {
         static let configuration = CommandConfiguration(

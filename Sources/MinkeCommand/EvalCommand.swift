@@ -32,6 +32,7 @@ struct EvalCommand: ParsableCommand {
     @Flag(help: "Print one JSON object instead of text.")
     var json = false
 
+    @OptionGroup var load: LoadArguments
     @OptionGroup var compute: ComputeOptions
 
     func validate() throws {
@@ -42,7 +43,8 @@ struct EvalCommand: ParsableCommand {
     func run() throws {
         compute.apply()
         let corpus = try Corpus(data, options: Corpus.Options(maximumBytes: maxBytes))
-        let evaluator = try Evaluator(try TextModel(contentsOf: model), contextLength: context)
+        let evaluator = try Evaluator(
+            try TextModel(contentsOf: model, options: load.options), contextLength: context)
         let start = ContinuousClock.now
         var progress = EvaluationProgress(start: start)
         evaluator.onProgress = { progress.show($0) }

@@ -35,6 +35,12 @@ struct GenerateCommand: ParsableCommand {
 
     @OptionGroup var sampling: SamplingArguments
 
+    @Option(
+        help: ArgumentHelp(
+            "Let the model's prediction module propose tokens: on, off, or auto (where it is faster). The text is the same.",
+            valueName: "when"))
+    var speculate = Speculation.auto
+
     @Option(help: ArgumentHelp("A text that ends the generation; may be given several times.", valueName: "text"))
     var stop: [String] = []
 
@@ -47,6 +53,7 @@ struct GenerateCommand: ParsableCommand {
     @Flag(help: "No summary.")
     var quiet = false
 
+    @OptionGroup var load: LoadArguments
     @OptionGroup var compute: ComputeOptions
 
     func validate() throws {
@@ -60,10 +67,14 @@ struct GenerateCommand: ParsableCommand {
     func run() throws {
         compute.apply()
         let listed = try ids.map { try TokenArguments.list($0) }
-        let model = try TextModel(contentsOf: model)
+        let model = try TextModel(contentsOf: model, options: load.options)
+        if speculate == .on, !model.hasDraftModule {
+            throw InputError("the model has no prediction module", at: self.model, remedy: "leave --speculate out")
+        }
         let prompt = try listed ?? model.encode(text())
         let options = GenerationOptions(
-            maximumTokens: maxTokens, sampling: sampling.options, stopStrings: stop, ignoresStopTokens: ignoreEos)
+            maximumTokens: maxTokens, sampling: sampling.options, stopStrings: stop, ignoresStopTokens: ignoreEos,
+            speculation: speculate)
         let generation = try model.generate(ids: prompt, options: options) { piece in
             if !json { try Console.write(model.tokenizer == nil ? "\(piece.id) " : piece.text) }
             return true
@@ -80,11 +91,19 @@ struct GenerateCommand: ParsableCommand {
 }
 
 extension Generation {
+    /// One object; `speculation` is in it where there was some.
     var json: JSON {
-        [
+        var json: JSON.Object = [
             "ids": JSON(ids: ids), "text": .string(text), "prompt_tokens": .integer(promptTokens),
             "tokens_per_second": .number(tokensPerSecond), "stop_reason": .string(stopReason?.rawValue ?? ""),
         ]
+        if let acceptanceRate {
+            json["speculation"] = [
+                "drafted": .integer(draftedTokens), "accepted": .integer(acceptedTokens),
+                "acceptance_rate": .number(acceptanceRate),
+            ]
+        }
+        return .object(json)
     }
 
     /// One line for people.
@@ -96,7 +115,11 @@ extension Generation {
             case .length: "length"
             case .cancelled, nil: "interrupted"
             }
+        let proposals =
+            acceptanceRate.map { ", \(HumanFormat.percent($0)) of \(draftedTokens) proposals accepted" } ?? ""
         return "\(promptTokens) prompt tokens in \(HumanFormat.duration(promptSeconds)), \(ids.count) new tokens, "
-            + "\(HumanFormat.rate(tokensPerSecond, "tok/s")), ended by \(reason)"
+            + "\(HumanFormat.rate(tokensPerSecond, "tok/s"))\(proposals), ended by \(reason)"
     }
 }
+
+extension Speculation: ExpressibleByArgument {}

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Minke
+import MinkeCheckpoints
 
 /// `minke inspect`
 struct InspectCommand: ParsableCommand {
@@ -7,13 +8,15 @@ struct InspectCommand: ParsableCommand {
         commandName: "inspect",
         abstract: "Show what a model is made of and what it costs to run.",
         discussion: """
-            Counted from config.json alone; no weights are needed or read.
+            Counted from the configuration; weights are not read, and a config.json alone will do. Where the weights \
+            are there, their types and sizes are told too, and what speed to expect of this machine.
 
               minke inspect models/whale
+              minke inspect models/whale-q4_k_m.gguf
               minke inspect DeepSeek-V3/config.json --json
             """)
 
-    @Argument(help: "A model's folder, or a config.json.")
+    @Argument(help: "A model's folder, a .gguf file, or a config.json.")
     var model: String
 
     @Flag(help: "Print one JSON object instead of text.")
@@ -33,12 +36,24 @@ struct ModelSummary {
     let costs: ModelCosts
     let tokenizer: Tokenizer?
 
+    /// Nil where the weights are not there, or are of a kind that cannot be read.
+    let running: RunningCosts?
+
     init(path: String) throws {
+        guard FileSystem.exists(path) else { throw InputError("no such file or folder", at: path) }
+        if !FileSystem.isDirectory(path), path.lowercased().hasSuffix(".gguf") {
+            let model = try GGUFModel(path: path)
+            let checkpoint = Checkpoint.gguf(model)
+            try self.init(
+                checkpoint.modelConfiguration(), quantization: nil, tokenizer: Tokenizer(gguf: model.file), checkpoint)
+            return
+        }
         let isFolder = FileSystem.isDirectory(path)
         let file = isFolder ? FileSystem.join(path, "config.json") : path
-        guard FileSystem.exists(path) else { throw InputError("no such file or folder", at: path) }
         guard FileSystem.exists(file) else { throw InputError("config.json is missing from the folder", at: path) }
         let bytes = try FileSystem.readAll(file)
+        let configuration: ModelConfiguration
+        let quantization: String?
         do {
             guard var object = try JSON(parsing: bytes).objectValue else { throw InputError("is not a JSON object") }
             // Shapes can be told of models whose weights cannot be read.
@@ -48,9 +63,25 @@ struct ModelSummary {
         } catch let error as InputError {
             throw error.located(at: file)
         }
-        costs = ModelCosts(configuration)
         let folder = FileSystem.directory(of: file)
-        tokenizer = Tokenizer.exists(in: folder) ? try Tokenizer(path: folder) : nil
+        let hasWeights = ["model.safetensors", "model.safetensors.index.json"].contains {
+            FileSystem.exists(FileSystem.join(folder, $0))
+        }
+        try self.init(
+            configuration, quantization: quantization,
+            tokenizer: Tokenizer.exists(in: folder) ? try Tokenizer(path: folder) : nil,
+            isFolder && hasWeights ? try Checkpoint(path: folder) : nil)
+    }
+
+    private init(
+        _ configuration: ModelConfiguration, quantization: String?, tokenizer: Tokenizer?, _ checkpoint: Checkpoint?
+    ) throws {
+        self.configuration = configuration
+        self.quantization = quantization
+        self.tokenizer = tokenizer
+        let costs = ModelCosts(configuration)
+        self.costs = costs
+        running = try checkpoint.map { RunningCosts(try StoredWeights($0, configuration), costs) }
     }
 
     /// Contexts for which arithmetic is told: some usual ones, and the model's own.
@@ -93,6 +124,7 @@ struct ModelSummary {
                     ]
                 }),
         ]
+        if let running { json["stored"] = running.json }
         json["tokenizer"] = tokenizer.map { .object(Self.json(of: $0)) } ?? .null
         return json
     }

@@ -28,12 +28,13 @@ struct LogitsCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The safetensors file to write.", valueName: "file"))
     var out: String
 
+    @OptionGroup var load: LoadArguments
     @OptionGroup var compute: ComputeOptions
 
     func run() throws {
         compute.apply()
         let sequences = try TokenArguments.sequences(ids)
-        let model = try TextModel(contentsOf: model)
+        let model = try TextModel(contentsOf: model, options: load.options)
         let longest = model.configuration.maxPositionEmbeddings
         for (index, sequence) in sequences.enumerated() {
             guard (1...longest).contains(sequence.count) else {
@@ -53,10 +54,13 @@ struct LogitsCommand: ParsableCommand {
             }
         ) { index, write in
             let sequence = sequences[index]
-            let logits = model.withModel {
-                $0.logits(sequence, batch: SequenceBatch(sequences: 1, length: sequence.count))
+            try model.forEachPart(of: sequence) { model, _, states in
+                // A few rows at a time: the logits of a long text would be larger than the model.
+                for row in stride(from: 0, to: states.rows, by: 256) {
+                    let rows = row..<min(states.rows, row + 256)
+                    try model.logits(of: states.rows(rows)).withUnsafeBytes(write)
+                }
             }
-            try logits.withUnsafeBytes(write)
         }
     }
 }

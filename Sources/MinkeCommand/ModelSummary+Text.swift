@@ -3,7 +3,9 @@ import Minke
 extension ModelSummary {
     /// The summary for people.
     var text: String {
-        [architectureText, parameterText, memoryText, arithmeticText, tokenizerText].joined(separator: "\n\n")
+        var sections = [architectureText, parameterText, memoryText, arithmeticText, tokenizerText]
+        if let running { sections.append(running.text) }
+        return sections.joined(separator: "\n\n")
     }
 
     private var architectureText: String {
@@ -76,7 +78,7 @@ extension ModelSummary {
     }
 
     private var tokenizerText: String {
-        guard let tokenizer else { return "tokenizer: none in the folder" }
+        guard let tokenizer else { return "tokenizer: none with the model" }
         func name(_ id: Int32?) -> String { id.flatMap { tokenizer.token(for: $0) } ?? "none" }
         return "tokenizer: byte-level BPE, \(HumanFormat.grouped(tokenizer.vocabularySize)) tokens, begin "
             + "\(name(tokenizer.bosToken))\(tokenizer.addsBOS ? " (added)" : ""), end \(name(tokenizer.eosToken))"
@@ -88,7 +90,7 @@ extension ModelSummary {
     }
 
     /// Columns under each other: the first to the left, the others to the right.
-    private static func table(_ rows: [[String]]) -> String {
+    static func table(_ rows: [[String]]) -> String {
         let widths = (0..<(rows.first?.count ?? 0)).map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             row.enumerated().map { column, cell in

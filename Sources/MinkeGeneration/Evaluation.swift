@@ -48,7 +48,7 @@ public final class Evaluator {
 
     /// Windows that wait for others of the same length, to run in one batch: each its inputs and one more token.
     private var waiting: [Int: [[Int32]]] = [:]
-    private static let tokensAtOnce = 4096
+    static let tokensAtOnce = 4096
     private static let defaultContextLength = 2048
 
     /// - Parameter contextLength: by default the model's context, at most 2048.
@@ -106,12 +106,7 @@ public final class Evaluator {
     private func run(_ length: Int) throws {
         guard let windows = waiting.removeValue(forKey: length) else { return }
         let targets = windows.flatMap { $0.dropFirst() }
-        let losses = model.withModel { model in
-            model.loss(
-                windows.flatMap { $0.dropLast() }, targets: targets,
-                batch: SequenceBatch(sequences: windows.count, length: length), Tape()
-            ).perToken
-        }
+        let losses = length > Self.tokensAtOnce ? inParts(windows) : atOnce(windows, length)
         let sum = losses.reduce(0.0) { $0 + Double($1) }
         guard sum.isFinite else {
             throw InputError(
@@ -121,5 +116,27 @@ public final class Evaluator {
         evaluation.tokens += targets.count
         evaluation.bytes += tokenizer.decodeBytes(targets).count
         onProgress?(evaluation)
+    }
+
+    /// Short windows, in one batch.
+    private func atOnce(_ windows: [[Int32]], _ length: Int) -> [Float] {
+        model.withModel { model in
+            model.loss(
+                windows.flatMap { $0.dropLast() }, targets: windows.flatMap { $0.dropFirst() },
+                batch: SequenceBatch(sequences: windows.count, length: length),
+                Tape(computeType: model.options.precision.computeType)
+            ).perToken
+        }
+    }
+
+    /// Long windows, each in parts that continue one another.
+    private func inParts(_ windows: [[Int32]]) -> [Float] {
+        windows.flatMap { window in
+            var losses: [Float] = []
+            model.forEachPart(of: Array(window.dropLast())) { model, first, states in
+                losses += model.losses(of: states, targets: Array(window[first + 1...first + states.rows]))
+            }
+            return losses
+        }
     }
 }

@@ -7,15 +7,18 @@ public struct GenerationOptions: Equatable, Sendable {
     public var stopStrings: [String]
     /// Goes on after the model's own end tokens.
     public var ignoresStopTokens: Bool
+    /// Speed only: what is generated does not depend on it.
+    public var speculation: Speculation
 
     public init(
         maximumTokens: Int = 256, sampling: SamplingOptions = SamplingOptions(), stopStrings: [String] = [],
-        ignoresStopTokens: Bool = false
+        ignoresStopTokens: Bool = false, speculation: Speculation = .auto
     ) {
         self.maximumTokens = maximumTokens
         self.sampling = sampling
         self.stopStrings = stopStrings
         self.ignoresStopTokens = ignoresStopTokens
+        self.speculation = speculation
     }
 }
 
@@ -52,6 +55,15 @@ public struct Generation: Sendable {
     public internal(set) var promptSeconds = 0.0
     /// Seconds from the first new token to the last.
     public internal(set) var seconds = 0.0
+
+    /// Tokens that the prediction module proposed, and how many of them were drawn.
+    public internal(set) var draftedTokens = 0
+    public internal(set) var acceptedTokens = 0
+
+    /// The share of proposals that were drawn; nil when there were none.
+    public var acceptanceRate: Double? {
+        draftedTokens > 0 ? Double(acceptedTokens) / Double(draftedTokens) : nil
+    }
 
     /// New tokens a second, the wait for the first left out where there are more.
     public var tokensPerSecond: Double {

@@ -26,6 +26,9 @@ public final class TextGenerator: @unchecked Sendable {
     /// Prompt and new tokens.
     private var ids: [Int32] = []
     private var run: Run?
+    private var speculator: Speculator?
+    /// Set once a trial found that speculation does not pay for this model on this machine.
+    private var hasGivenUpSpeculation = false
 
     /// What one generation needs beside the cache.
     private struct Run {
@@ -38,9 +41,17 @@ public final class TextGenerator: @unchecked Sendable {
         var first: ContinuousClock.Instant?
     }
 
+    /// Tokens of a prompt that are run in one pass: it keeps a row of every activation for each.
+    let tokensAtOnce: Int
+
     /// - Parameter contextLength: at most the model's, which is the default.
-    public init(_ model: TextModel, contextLength: Int? = nil) {
+    public convenience init(_ model: TextModel, contextLength: Int? = nil) {
+        self.init(model, contextLength: contextLength, tokensAtOnce: TextModel.tokensAtOnce)
+    }
+
+    init(_ model: TextModel, contextLength: Int? = nil, tokensAtOnce: Int) {
         self.model = model
+        self.tokensAtOnce = tokensAtOnce
         let longest = model.configuration.maxPositionEmbeddings
         self.contextLength = max(1, min(contextLength ?? longest, longest))
     }
@@ -82,32 +93,38 @@ public final class TextGenerator: @unchecked Sendable {
         model.withModel { model in
             ids = prompt
             run.generation.promptTokens = prompt.count
-            run.generation.reusedTokens = prepareCache(model, maximumTokens: options.maximumTokens)
+            run.generation.reusedTokens = prepareCache(model, options)
             if options.maximumTokens == 0 { run.generation.stopReason = .length }
             self.run = run
         }
     }
 
-    /// Makes room, and keeps of the cache what the prompt begins with. Returns how many tokens that is.
-    private func prepareCache(_ model: LanguageModel, maximumTokens: Int) -> Int {
+    /// Keeps of the cache what the prompt begins with. Returns how many tokens that is.
+    private func prepareCache(_ model: LanguageModel, _ options: GenerationOptions) -> Int {
+        // Memory is taken as tokens come, so that there is room for the whole context from the start.
+        let cache = cache ?? model.makeCache(capacity: contextLength, type: self.model.cacheType)
+        self.cache = cache
         // The last token always runs: its logits are the answer's beginning.
-        let common = zip(cached, ids.dropLast()).prefix { $0 == $1 }.count
-        let needed = min(contextLength, ids.count + min(maximumTokens, contextLength))
-        if let cache, cache.capacity >= needed {
-            cache.truncate(to: common)
-            cached.removeLast(cached.count - common)
-        } else {
-            // Twice what there was, so that a chat that grows word by word is run anew only now and then.
-            cache = model.makeCache(capacity: min(contextLength, max(needed, 2 * (cache?.capacity ?? 0))))
-            cached = []
-        }
-        return cached.count
+        var common = zip(cached, ids.dropLast()).prefix { $0 == $1 }.count
+        prepareSpeculator(model, options.speculation)
+        if let speculator { common = speculator.begin(common: common) }
+        cache.truncate(to: common)
+        cached.removeLast(cached.count - common)
+        return common
+    }
+
+    private func prepareSpeculator(_ model: LanguageModel, _ mode: Speculation) {
+        guard mode == .on || mode == .auto && !hasGivenUpSpeculation else { return speculator = nil }
+        if speculator?.mode == mode { return }
+        let draftCache =
+            speculator?.cache ?? model.makeDraftCache(capacity: contextLength, type: self.model.cacheType)
+        speculator = draftCache.map { Speculator(cache: $0, mode: mode) }
     }
 
     /// The next token, or nil when the generation is over. Runs on the model's queue.
     func step(_ model: LanguageModel) throws -> GeneratedPiece? {
         guard var run, run.generation.stopReason == nil else { return nil }
-        let logits = try feed(model)
+        let logits = feed(model, &run)
         let id = try run.sampler.next(logits, history: ids, position: ids.count)
         ids.append(id)
         run.generation.ids.append(id)
@@ -143,18 +160,64 @@ public final class TextGenerator: @unchecked Sendable {
         return text
     }
 
-    /// Tokens of one pass: a first pass keeps a row of every activation, a continuing one the scores of every head.
-    private static let tokensAtOnce = (first: 2048, further: 256)
-
-    /// Runs the tokens that the cache does not hold yet, and returns the logits of the last one.
-    private func feed(_ model: LanguageModel) throws -> [Float] {
-        var logits: [Float] = []
-        while let cache, cached.count < ids.count {
-            let limit = cached.isEmpty ? Self.tokensAtOnce.first : Self.tokensAtOnce.further
-            let tokens = ids[cached.count..<min(ids.count, cached.count + limit)]
-            logits = model.next(Array(tokens), cache: cache)
-            cached += tokens
+    /// The logits of the next place, which the last pass may have found already.
+    private func feed(_ model: LanguageModel, _ run: inout Run) -> [Float] {
+        switch speculator?.settle(ids.last) {
+        case .accepted(let logits):
+            run.generation.acceptedTokens += 1
+            return logits
+        case .rejected:
+            cached.removeLast()
+            cache?.truncate(to: cached.count)
+        case .unknown, nil:
+            break
         }
-        return logits
+        if speculator?.isGivenUp == true {
+            hasGivenUpSpeculation = true
+            speculator = nil
+        }
+        while let cache, cached.count < ids.count {
+            let logits = pass(model, cache, &run)
+            if !logits.isEmpty { return logits }
+        }
+        return []
+    }
+
+    /// Runs the next tokens that the cache does not hold, and a proposal after the newest one where that is wanted.
+    /// Returns the logits of the place after the newest token, and nothing before it is reached.
+    private func pass(_ model: LanguageModel, _ cache: ModelCache, _ run: inout Run) -> [Float] {
+        let start = ContinuousClock.now
+        var tokens = Array(ids[cached.count..<min(ids.count, cached.count + tokensAtOnce)])
+        let isStep = cached.count == ids.count - 1
+        let draft = isStep ? proposal(model, run) : nil
+        if let draft { tokens.append(draft) }
+        let states = model.extend([tokens], caches: [cache])
+        cached += tokens
+        speculator?.receive(states)
+        guard cached.count >= ids.count else {
+            speculator?.catchUp(ids, model)
+            return []
+        }
+        let logits = model.logits(of: states.rows(states.rows - (draft == nil ? 1 : 2)..<states.rows))
+        if let draft {
+            speculator?.verify(draft, logits: logits.rows(1..<2).values)
+            run.generation.draftedTokens += 1
+        }
+        if isStep {
+            speculator?.record(seconds: (ContinuousClock.now - start) / .seconds(1))
+        } else {
+            // The prompt's share of the module's work belongs to the prompt.
+            speculator?.catchUp(ids, model)
+        }
+        return logits.rows(0..<1).values
+    }
+
+    /// What the prediction module expects after the newest token, where verifying it can save a pass.
+    private func proposal(_ model: LanguageModel, _ run: Run) -> Int32? {
+        guard let speculator, let cache, speculator.isDrafting, cached.count + 2 <= cache.capacity,
+            run.generation.ids.count + 1 < run.options.maximumTokens, let state = speculator.catchUp(ids, model)
+        else { return nil }
+        // Drawn as the model's own token will be: with the same number, near distributions give equal tokens.
+        return try? run.sampler.next(model.logits(of: state).values, history: ids, position: ids.count)
     }
 }

@@ -1,7 +1,7 @@
 import Dispatch
-import MinkeCheckpoints
 import MinkeFiles
 import MinkeModel
+import MinkeTensors
 import MinkeTokenization
 
 /// A model ready for text: weights, tokenizer, and the tokens that end an answer.
@@ -15,35 +15,78 @@ public final class TextModel: @unchecked Sendable {
     public let tokenizer: Tokenizer?
     /// Tokens that end a generation.
     public let stopTokens: Set<Int32>
+    /// The type of a generation's cache.
+    public let cacheType: CacheType
+
+    /// Whether the checkpoint has a module that can propose tokens.
+    public let hasDraftModule: Bool
 
     private let model: LanguageModel
     private let queue = DispatchQueue(label: "minke.model", qos: .userInitiated)
 
-    /// Loads a Hugging Face folder: `config.json` and safetensors, and if there are any `tokenizer.json`,
-    /// `tokenizer_config.json` and `generation_config.json`.
+    /// Loads a Hugging Face folder (`config.json` and safetensors, and if there are any `tokenizer.json`,
+    /// `tokenizer_config.json` and `generation_config.json`) or a GGUF file.
     ///
-    /// End tokens are those of `generation_config.json`, else of `config.json`, else the tokenizer's.
+    /// End tokens are those of `generation_config.json`, else of the configuration, else the tokenizer's.
     ///
     /// - Throws: ``InputError`` that names the file and what is wrong with it.
-    public convenience init(contentsOf path: String) throws {
-        let folder = try ModelFolder(path: path)
+    public convenience init(contentsOf path: String, options: LoadOptions = LoadOptions()) throws {
+        let checkpoint = try Checkpoint(path: path)
         // The small files first: what is wrong with them is then said at once.
-        let tokenizer = Tokenizer.exists(in: path) ? try Tokenizer(path: path) : nil
-        let generation = folder.generationConfiguration ?? JSON.Object()
-        let stopTokens =
-            try Self.stopTokens(generation, at: FileSystem.join(path, "generation_config.json"))
-            ?? Self.stopTokens(folder.configuration, at: FileSystem.join(path, "config.json"))
-        self.init(try LanguageModel(contentsOf: folder), tokenizer: tokenizer, stopTokens: stopTokens)
+        let tokenizer = try Self.tokenizer(of: checkpoint)
+        var stopTokens: Set<Int32>?
+        if case .folder(let folder) = checkpoint, let generation = folder.generationConfiguration {
+            stopTokens = try Self.stopTokens(generation, at: FileSystem.join(path, "generation_config.json"))
+        }
+        stopTokens =
+            try stopTokens ?? Self.stopTokens(checkpoint.configuration, at: checkpoint.configurationPath)
+        let precision = options.precision(
+            weightBytes: try checkpoint.storedTensors().reduce(0) { $0 + $1.bytes.count })
+        self.init(
+            try LanguageModel(contentsOf: checkpoint, options: ModelOptions(precision: precision)),
+            tokenizer: tokenizer, stopTokens: stopTokens, cacheType: options.cacheType(for: precision))
+    }
+
+    /// The tokenizer that comes with a checkpoint.
+    private static func tokenizer(of checkpoint: Checkpoint) throws -> Tokenizer? {
+        switch checkpoint {
+        case .folder(let folder): Tokenizer.exists(in: folder.path) ? try Tokenizer(path: folder.path) : nil
+        case .gguf(let model): try Tokenizer(gguf: model.file)
+        }
     }
 
     /// - Parameters:
     ///   - model: from now on used through this object only.
     ///   - stopTokens: by default the tokenizer's end token, if it has one.
-    public init(_ model: LanguageModel, tokenizer: Tokenizer?, stopTokens: Set<Int32>? = nil) {
+    ///   - cacheType: the type in which a generation's cache keeps its rows.
+    public init(
+        _ model: LanguageModel, tokenizer: Tokenizer?, stopTokens: Set<Int32>? = nil,
+        cacheType: CacheType = .float32
+    ) {
         self.model = model
+        self.cacheType = cacheType
+        hasDraftModule = model.hasDraftModule
         self.tokenizer = tokenizer
         configuration = model.configuration
         self.stopTokens = stopTokens ?? Set([tokenizer?.eosToken].compactMap { $0 })
+    }
+
+    /// Tokens of a long text that are run in one pass.
+    static let tokensAtOnce = 2048
+
+    /// The model's states for a text, part by part, in bounded memory.
+    ///
+    /// - Parameter body: called with the number of each part's first token, and its states after the final norm.
+    public func forEachPart(
+        of ids: [Int32], _ body: (LanguageModel, Int, Tensor) throws -> Void
+    ) rethrows {
+        try withModel { model in
+            let cache = model.makeCache(capacity: ids.count, type: cacheType)
+            for first in stride(from: 0, to: ids.count, by: Self.tokensAtOnce) {
+                let part = Array(ids[first..<min(ids.count, first + Self.tokensAtOnce)])
+                try body(model, first, model.extend([part], caches: [cache]))
+            }
+        }
     }
 
     /// Waits until no one else uses the model, and calls `body` with it. Do not call it from `body`.

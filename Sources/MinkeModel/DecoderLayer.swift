@@ -13,6 +13,9 @@ public struct SequenceBatch: Sendable {
         self.length = length
         positions = (0..<sequences).flatMap { _ in (0..<Int32(length)) }
     }
+
+    /// The rows of one sequence.
+    func rows(_ sequence: Int) -> Range<Int> { sequence * length..<(sequence + 1) * length }
 }
 
 /// What a pass through the layers needs besides the hidden state.
@@ -21,10 +24,19 @@ struct LayerContext {
     let rotary: RotaryTable
     var balance: Float = 0
     var lossScale: Float = 1
-    /// Takes the keys and values of the pass.
-    var cache: LayerCache?
-    /// The batch continues what the cache holds, instead of starting a sequence.
+    /// Take the keys and values of the pass, one for each sequence of the batch; empty: nothing is kept.
+    var caches: [LayerCache] = []
+    /// The batch continues what the caches hold, instead of starting sequences.
     var continues = false
+
+    /// Adds each sequence's rows of the parts, side by side, to its cache.
+    func cache(_ parts: [Tensor]) {
+        guard !caches.isEmpty else { return }
+        precondition(caches.count == batch.sequences, "one cache a sequence")
+        for (sequence, cache) in caches.enumerated() {
+            cache.append(parts.map { $0.rows(batch.rows(sequence)) })
+        }
+    }
 }
 
 /// One block: x += attention(norm(x)); x += feedForward(norm(x)).
@@ -86,21 +98,13 @@ final class DecoderLayer {
     private func attend(_ x: Variable, addedTo residual: Variable, _ context: LayerContext, _ tape: Tape) -> Variable {
         switch attention {
         case .latent(let attention):
-            if context.continues, let cache = context.cache {
-                return attention.decode(
-                    x, addedTo: residual, positions: context.batch.positions, rotary: context.rotary, cache: cache, tape
-                )
-            }
-            return attention(
-                x, addedTo: residual, batch: context.batch, rotary: context.rotary, cache: context.cache, tape)
+            return context.continues
+                ? attention.decode(x, addedTo: residual, context, tape)
+                : attention(x, addedTo: residual, context, tape)
         case .multiHead(let attention):
-            if context.continues, let cache = context.cache {
-                return attention.decode(
-                    x, addedTo: residual, positions: context.batch.positions, rotary: context.rotary, cache: cache, tape
-                )
-            }
-            return attention(
-                x, addedTo: residual, batch: context.batch, rotary: context.rotary, cache: context.cache, tape)
+            return context.continues
+                ? attention.decode(x, addedTo: residual, context, tape)
+                : attention(x, addedTo: residual, context, tape)
         }
     }
 }

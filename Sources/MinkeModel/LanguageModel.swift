@@ -8,23 +8,27 @@ import MinkeTensors
 /// safe for use from several threads at once; operations use all cores by themselves.
 public final class LanguageModel {
     public let configuration: ModelConfiguration
+    public let options: ModelOptions
     /// Every tensor of the checkpoint, in the order in which it is written.
     public let weights: [NamedWeight]
 
-    private let embedding: Parameter
-    private let layers: [DecoderLayer]
+    let embedding: Parameter
+    let layers: [DecoderLayer]
     private let norm: Parameter
-    private let head: Parameter
-    private let predictors: [MultiTokenPrediction]
+    let head: Parameter
+    let predictors: [MultiTokenPrediction]
     private var rotary: RotaryTable
 
     /// Builds a model with weights from a folder or from random numbers.
     ///
     /// - Throws: ``InputError`` naming a missing or misshapen tensor.
-    public init(_ configuration: ModelConfiguration, weights source: WeightSource) throws {
+    public init(
+        _ configuration: ModelConfiguration, weights source: WeightSource, options: ModelOptions = ModelOptions()
+    ) throws {
         try configuration.validate()
         let build = WeightBuilder(source)
         self.configuration = configuration
+        self.options = options
         embedding = try build.matrix(
             [("model.embed_tokens.weight", configuration.vocabSize)], columns: configuration.hiddenSize,
             role: .embedding)
@@ -42,20 +46,18 @@ public final class LanguageModel {
         rotary = RotaryTable(configuration, positions: min(configuration.maxPositionEmbeddings, 256))
     }
 
+    /// Loads a checkpoint.
+    ///
+    /// - Throws: ``InputError`` naming the file and what is wrong with it.
+    public convenience init(contentsOf checkpoint: Checkpoint, options: ModelOptions = ModelOptions()) throws {
+        let configuration = try checkpoint.modelConfiguration()
+        try self.init(
+            configuration, weights: .checkpoint(checkpoint, heads: configuration.numAttentionHeads), options: options)
+    }
+
     /// Loads a Hugging Face folder.
-    public convenience init(contentsOf folder: ModelFolder) throws {
-        var configuration: ModelConfiguration
-        do {
-            configuration = try ModelConfiguration(folder.configuration)
-        } catch let error as InputError {
-            throw error.located(at: FileSystem.join(folder.path, "config.json"))
-        }
-        // Copies of a release often lack the prediction modules that its configuration names.
-        configuration.numNextnPredictLayers =
-            (0..<configuration.numNextnPredictLayers).prefix {
-                folder.hasTensor("model.layers.\(configuration.numHiddenLayers + $0).eh_proj.weight")
-            }.count
-        try self.init(configuration, weights: .folder(folder))
+    public convenience init(contentsOf folder: ModelFolder, options: ModelOptions = ModelOptions()) throws {
+        try self.init(contentsOf: .folder(folder), options: options)
     }
 
     /// The distinct parameters behind ``weights``.
@@ -70,7 +72,7 @@ public final class LanguageModel {
     }
 
     /// Angles for at least `positions` positions.
-    private func rotary(upTo positions: Int) -> RotaryTable {
+    func rotary(upTo positions: Int) -> RotaryTable {
         precondition(positions <= configuration.maxPositionEmbeddings, "more positions than the model has")
         if positions > rotary.positions {
             rotary = RotaryTable(
@@ -84,15 +86,16 @@ public final class LanguageModel {
     ///
     /// - Parameters:
     ///   - tokens: one id a row, sequence after sequence.
+    ///   - caches: one a sequence, or none.
     ///   - observe: called with each layer's number, its output and its routing.
     func hiddenStates(
-        _ tokens: [Int32], _ context: LayerContext, caches: [LayerCache]? = nil, _ tape: Tape,
+        _ tokens: [Int32], _ context: LayerContext, caches: [ModelCache] = [], _ tape: Tape,
         observe: (Int, Variable, Routing?) -> Void = { _, _, _ in }
     ) -> Variable {
         var x = tape.embedding(tokens, embedding)
         for (index, layer) in layers.enumerated() {
             var context = context
-            context.cache = caches?[index]
+            context.caches = caches.map { $0.layers[index] }
             let (out, routing) = layer(x, context, tape)
             x = out
             observe(index, out, routing)
@@ -104,8 +107,8 @@ public final class LanguageModel {
     /// Logits of every position of every sequence, computed as one batch without a cache.
     ///
     /// - Returns: `float32`, `[sequences × tokens, vocabulary]`.
-    public func logits(_ tokens: [Int32], batch: SequenceBatch, computeType: ElementType = .float32) -> Tensor {
-        let tape = Tape(computeType: computeType)
+    public func logits(_ tokens: [Int32], batch: SequenceBatch, computeType: ElementType? = nil) -> Tensor {
+        let tape = Tape(computeType: computeType ?? options.precision.computeType)
         let context = LayerContext(batch: batch, rotary: rotary(upTo: batch.length))
         let hidden = hiddenStates(tokens, context, tape)
         return tape.linear(hidden, head, output: .float32).value
@@ -213,46 +216,6 @@ public final class LanguageModel {
             bias.value.copy(from: BalancingRule.updated(bias.value.values, loads: load, rate: rate))
         }
     }
-
-    // MARK: Generation
-
-    /// A cache for one sequence.
-    ///
-    /// - Parameter capacity: tokens that fit, at most the model's context.
-    public func makeCache(capacity: Int, type: ElementType = .float32) -> ModelCache {
-        let c = configuration
-        let width = c.family.isLatent ? c.kvLoraRank + c.qkRopeHeadDim : 2 * c.numAttentionHeads * c.vHeadDim
-        return ModelCache(
-            layers: layers.map { _ in LayerCache(width: width, capacity: capacity, type: type) }, capacity: capacity)
-    }
-
-    /// Runs the next tokens of a sequence and adds them to its cache.
-    ///
-    /// - Parameter tokens: at least one, and no more than the cache has room for.
-    /// - Returns: logits of the last token, one value a word of the vocabulary.
-    public func next(_ tokens: [Int32], cache: ModelCache) -> [Float] {
-        let hidden = extend(tokens, cache: cache)
-        let tape = Tape()
-        let last = Variable(hidden.rows(hidden.rows - 1..<hidden.rows))
-        return tape.linear(last, head, output: .float32).value.values
-    }
-
-    private func extend(_ tokens: [Int32], cache: ModelCache) -> Tensor {
-        let before = cache.count
-        let positions = SequenceBatch(continuing: before, count: tokens.count)
-        var context = LayerContext(batch: positions, rotary: rotary(upTo: before + tokens.count))
-        context.continues = before > 0
-        return hiddenStates(tokens, context, caches: cache.layers, Tape()).value
-    }
-}
-
-extension SequenceBatch {
-    /// `count` further tokens of one sequence that has `first` already.
-    init(continuing first: Int, count: Int) {
-        sequences = 1
-        length = count
-        positions = (first..<first + count).map { Int32($0) }
-    }
 }
 
 /// The balancing rule by itself.
@@ -266,23 +229,4 @@ public enum BalancingRule {
             return bias + rate * (excess > 0 ? 1 : excess < 0 ? -1 : 0)
         }
     }
-}
-
-/// What a model remembers of one sequence.
-public final class ModelCache {
-    let layers: [LayerCache]
-    /// Tokens that fit.
-    public let capacity: Int
-
-    init(layers: [LayerCache], capacity: Int) {
-        self.layers = layers
-        self.capacity = capacity
-    }
-
-    /// Tokens held.
-    public var count: Int { layers.first?.count ?? 0 }
-    /// Bytes of one token, all layers.
-    public var bytesPerToken: Int { layers.reduce(0) { $0 + $1.bytesPerToken } }
-    /// Forgets all tokens from `count` on.
-    public func truncate(to count: Int) { layers.forEach { $0.truncate(to: count) } }
 }

@@ -70,7 +70,7 @@ final class LatentAttention {
 
     /// The normalised latent and the turned rotary key of each row, and its queries, turned.
     private func project(
-        _ x: Variable, positions: [Int32], rotary: RotaryTable, _ tape: Tape
+        _ x: Variable, _ context: LayerContext, _ tape: Tape
     ) -> (queries: Variable, latent: Variable, rotaryKey: Variable) {
         let joined = tape.linear(x, inputProjection)
         let queryWidth = qLoraRank ?? heads * (nope + rope)
@@ -88,12 +88,13 @@ final class LatentAttention {
             queries = tape.linear(latent, queryUp)
         }
         tape.rotate(
-            queries, heads: heads, headStride: nope + rope, offset: nope, positions: positions, table: rotary)
+            queries, heads: heads, headStride: nope + rope, offset: nope, positions: context.batch.positions,
+            table: context.rotary)
         let latent = tape.rmsNorm(
             joined.columns(queryWidth..<queryWidth + kvLoraRank), weight: latentNorm,
             epsilon: Float(ModelConfiguration.latentNormEps))
         let rotaryKey = joined.columns(queryWidth + kvLoraRank..<queryWidth + kvLoraRank + rope)
-        tape.rotate(rotaryKey, positions: positions, table: rotary)
+        tape.rotate(rotaryKey, positions: context.batch.positions, table: context.rotary)
         return (queries, latent, rotaryKey)
     }
 
@@ -101,31 +102,29 @@ final class LatentAttention {
     ///
     /// - Parameters:
     ///   - x: the normalised residual stream, `[sequences × tokens, hidden]`.
-    ///   - cache: takes the latents and rotary keys (one sequence, not recording).
+    ///   - context: its caches take the latents and rotary keys (when not recording).
     /// - Returns: the residual stream with the attention's output added.
     func callAsFunction(
-        _ x: Variable, addedTo residual: Variable, batch: SequenceBatch, rotary: RotaryTable, cache: LayerCache? = nil,
-        _ tape: Tape
+        _ x: Variable, addedTo residual: Variable, _ context: LayerContext, _ tape: Tape
     ) -> Variable {
-        let (queries, latent, rotaryKey) = project(x, positions: batch.positions, rotary: rotary, tape)
-        cache?.append([latent.value, rotaryKey.value])
+        let (queries, latent, rotaryKey) = project(x, context, tape)
+        context.cache([latent.value, rotaryKey.value])
         let keysValues = tape.linear(latent, keyValueUp)
         let mixed = tape.attention(
             queries, keys: HeadColumns(keysValues, stride: nope + value),
             values: HeadColumns(keysValues, offset: nope, stride: nope + value), shared: rotaryKey, shape: shape,
-            sequences: batch.sequences)
+            sequences: context.batch.sequences)
         return tape.linear(mixed, output, bias: outputBias, addedTo: residual)
     }
 
-    /// New tokens of one sequence against its cache, with absorbed projections: q·(W^UK·c) = (q·W^UK)·c, so that every
-    /// head works on the cached latents themselves and nothing is expanded.
-    func decode(
-        _ x: Variable, addedTo residual: Variable, positions: [Int32], rotary: RotaryTable, cache: LayerCache,
-        _ tape: Tape
-    ) -> Variable {
-        let (queries, latent, rotaryKey) = project(x, positions: positions, rotary: rotary, tape)
-        cache.append([latent.value, rotaryKey.value])
-        let mixed = absorbed.attend(queries.value, cache: cache, shape: shape)
+    /// New tokens of sequences against their caches, with absorbed projections: q·(W^UK·c) = (q·W^UK)·c, so that every
+    /// head works on the cached latents themselves and nothing is expanded — unless the new tokens are so many that
+    /// expanding is less work.
+    func decode(_ x: Variable, addedTo residual: Variable, _ context: LayerContext, _ tape: Tape) -> Variable {
+        let (queries, latent, rotaryKey) = project(x, context, tape)
+        context.cache([latent.value, rotaryKey.value])
+        let mixed = absorbed.attend(
+            queries.value, caches: context.caches, shape: shape, expandedType: tape.computeType)
         return tape.linear(Variable(mixed), output, bias: outputBias, addedTo: residual)
     }
 }

@@ -90,6 +90,21 @@ public struct ModelCosts: Sendable {
         return 2 * Double(multiplied) + attention
     }
 
+    /// The same for running a prompt of `length` tokens, all tokens together: the head runs on the last one only.
+    public func promptFLOPs(length: Int) -> Double {
+        let head = 2 * Double(configuration.vocabSize) * Double(configuration.hiddenSize)
+        return (forwardFLOPs(length: length) - head) * Double(length) + head
+    }
+
+    /// The same for one token that is decoded after `depth` others. Latent attention works on the cached latents
+    /// themselves: its keys and values are as wide as the latent.
+    public func decodingFLOPs(depth: Int) -> Double {
+        let c = configuration
+        let widths = c.family.isLatent ? 2 * c.kvLoraRank + c.qkRopeHeadDim : 2 * c.vHeadDim
+        return 2 * Double(multiplied)
+            + 2 * Double(c.numAttentionHeads * widths) * Double(depth) * Double(c.numHiddenLayers)
+    }
+
     /// The same for training: forward, and twice as much backward, prediction modules with their pass through the head
     /// included.
     public func trainingFLOPs(length: Int) -> Double {

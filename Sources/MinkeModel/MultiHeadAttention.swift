@@ -22,35 +22,34 @@ final class MultiHeadAttention {
     }
 
     private func project(
-        _ x: Variable, positions: [Int32], rotary: RotaryTable, _ tape: Tape
+        _ x: Variable, _ context: LayerContext, _ tape: Tape
     ) -> (queries: Variable, keys: Variable, values: Variable) {
         let joined = tape.linear(x, inputProjection)
         let parts = (0..<3).map { joined.columns($0 * heads * width..<($0 + 1) * heads * width) }
-        tape.rotate(parts[0], heads: heads, headStride: width, positions: positions, table: rotary)
-        tape.rotate(parts[1], heads: heads, headStride: width, positions: positions, table: rotary)
+        tape.rotate(
+            parts[0], heads: heads, headStride: width, positions: context.batch.positions, table: context.rotary)
+        tape.rotate(
+            parts[1], heads: heads, headStride: width, positions: context.batch.positions, table: context.rotary)
         return (parts[0], parts[1], parts[2])
     }
 
-    /// Whole sequences. See ``LatentAttention/callAsFunction(_:addedTo:batch:rotary:cache:_:)``.
+    /// Whole sequences. See ``LatentAttention/callAsFunction(_:addedTo:_:_:)``.
     func callAsFunction(
-        _ x: Variable, addedTo residual: Variable, batch: SequenceBatch, rotary: RotaryTable, cache: LayerCache? = nil,
-        _ tape: Tape
+        _ x: Variable, addedTo residual: Variable, _ context: LayerContext, _ tape: Tape
     ) -> Variable {
-        let (queries, keys, values) = project(x, positions: batch.positions, rotary: rotary, tape)
-        cache?.append([keys.value, values.value])
+        let (queries, keys, values) = project(x, context, tape)
+        context.cache([keys.value, values.value])
         let mixed = tape.attention(
             queries, keys: HeadColumns(keys, stride: width), values: HeadColumns(values, stride: width), shared: nil,
-            shape: shape, sequences: batch.sequences)
+            shape: shape, sequences: context.batch.sequences)
         return tape.linear(mixed, output, addedTo: residual)
     }
 
-    /// New tokens of one sequence against its cache.
-    func decode(
-        _ x: Variable, addedTo residual: Variable, positions: [Int32], rotary: RotaryTable, cache: LayerCache,
-        _ tape: Tape
-    ) -> Variable {
-        let (queries, keys, values) = project(x, positions: positions, rotary: rotary, tape)
-        cache.append([keys.value, values.value])
-        return tape.linear(Variable(cache.attend(queries.value, shape: shape)), output, addedTo: residual)
+    /// New tokens of sequences against their caches.
+    func decode(_ x: Variable, addedTo residual: Variable, _ context: LayerContext, _ tape: Tape) -> Variable {
+        let (queries, keys, values) = project(x, context, tape)
+        context.cache([keys.value, values.value])
+        let mixed = LayerCache.attend(queries.value, caches: context.caches, shape: shape)
+        return tape.linear(Variable(mixed), output, addedTo: residual)
     }
 }

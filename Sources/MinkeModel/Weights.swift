@@ -38,8 +38,8 @@ public struct NamedWeight {
 
 /// Where the values of new parameters come from.
 public enum WeightSource {
-    /// A folder on disk.
-    case folder(ModelFolder)
+    /// Files on disk; `heads` says how halves of key-value projections join.
+    case checkpoint(Checkpoint, heads: Int)
     /// Normal numbers of the configuration's deviation, a function of the seed and each weight's name.
     case random(seed: UInt64, Initialization)
 }
@@ -109,9 +109,15 @@ final class WeightBuilder {
         _ pieces: [(name: String, rows: Int)], columns: Int, groups: Int = 1, role: WeightRole, isVector: Bool = false
     ) throws -> Parameter {
         let rows = pieces.reduce(0) { $0 + $1.rows }
-        if case .folder(let folder) = source {
+        if case .checkpoint(let checkpoint, let heads) = source {
             // Shapes are checked before anything of their size is allocated.
-            for piece in pieces { try check(piece, columns: columns, isVector: isVector, in: folder) }
+            for piece in pieces {
+                if let split = try SplitKeyValue(piece.name, in: checkpoint, heads: heads) {
+                    try split.check(rows: piece.rows, columns: columns)
+                } else {
+                    try check(piece, columns: columns, isVector: isVector, in: checkpoint)
+                }
+            }
         }
         let parameter = Parameter(pieces[0].name, Tensor(uninitialized: rows, columns), groups: groups)
         var row = 0
@@ -126,23 +132,28 @@ final class WeightBuilder {
         return parameter
     }
 
-    private func check(_ piece: (name: String, rows: Int), columns: Int, isVector: Bool, in folder: ModelFolder) throws
-    {
-        let tensor = try folder.tensor(piece.name)
+    private func check(
+        _ piece: (name: String, rows: Int), columns: Int, isVector: Bool, in checkpoint: Checkpoint
+    ) throws {
+        let tensor = try checkpoint.tensor(piece.name)
         let expected = isVector ? [columns] : [piece.rows, columns]
         guard tensor.shape == expected else {
             throw InputError(
                 "shape \(tensor.shape) does not fit the configuration, which needs \(expected)", at: tensor.location)
         }
-        guard [.float32, .float16, .bfloat16, .float64].contains(tensor.type) else {
+        guard tensor.type.isBlocked || [.float32, .float16, .bfloat16, .float64].contains(tensor.type) else {
             throw InputError("a weight of type \(tensor.type.rawValue) cannot be used", at: tensor.location)
         }
     }
 
     private func fill(_ weight: NamedWeight) throws {
         switch source {
-        case .folder(let folder):
-            let tensor = try folder.tensor(weight.name)
+        case .checkpoint(let checkpoint, let heads):
+            if let split = try SplitKeyValue(weight.name, in: checkpoint, heads: heads) {
+                try weight.value.withUnsafeMutableBytes { try split.copyFloats(to: $0.bindMemory(to: Float.self)) }
+                return
+            }
+            let tensor = try checkpoint.tensor(weight.name)
             try weight.value.withUnsafeMutableBytes { try tensor.copyFloats(to: $0.bindMemory(to: Float.self)) }
             guard weight.value.isFinite else {
                 throw InputError("holds values that are not finite (NaN or infinity)", at: tensor.location)

@@ -1,156 +1,169 @@
 import CMinkeKernels
 
+/// How the values of a cache are kept.
+public enum CacheType: Sendable, Hashable {
+    case float32
+    case bfloat16
+    /// 8-bit integers with one `float32` scale for every 64 values of a part.
+    case q8
+
+    /// The type in which attention reads the rows.
+    public var computeType: ElementType { self == .float32 ? .float32 : .bfloat16 }
+}
+
 /// What attention remembers of the tokens before: one row per token.
 ///
 /// With latent attention a row is the normalised latent and the turned rotary key (`kv_lora_rank + qk_rope_head_dim`
-/// values, shared by all heads); with multi-head attention it is the keys of all heads and then their values.
+/// values, shared by all heads); with multi-head attention it is the keys of all heads and then their values. Memory
+/// grows with the rows, a block at a time.
 public final class LayerCache {
+    /// Widths of the parts of one row. Parts do not share scales.
+    public let parts: [Int]
     /// Values of one row.
     public let width: Int
     /// Rows that fit.
     public let capacity: Int
     /// Rows filled.
     public private(set) var count = 0
-    public let type: ElementType
-    private let rows: Tensor
+    public let type: CacheType
+    /// Bytes of one row.
+    public let bytesPerToken: Int
 
-    public init(width: Int, capacity: Int, type: ElementType = .float32) {
-        self.width = width
+    private let rowsPerBlock: Int
+    private var blocks: [Storage] = []
+
+    /// - Parameters:
+    ///   - parts: widths of the tensors that ``append(_:)`` gets.
+    ///   - capacity: the most rows that will be kept; no memory is taken for them yet.
+    public init(parts: [Int], capacity: Int, type: CacheType = .float32) {
+        self.parts = parts
         self.capacity = capacity
         self.type = type
-        rows = Tensor(uninitialized: capacity, width, type: type)
+        width = parts.reduce(0, +)
+        switch type {
+        case .float32: bytesPerToken = width * 4
+        case .bfloat16: bytesPerToken = LayerCache.evenWidth(width) * 2
+        case .q8: bytesPerToken = (width + 3) / 4 * 4 + parts.reduce(0) { $0 + LayerCache.groups($1) } * 4
+        }
+        let step = Int(MinkeCacheRowStep)
+        rowsPerBlock = min(LayerCache.blockRows, (max(1, capacity) + step - 1) / step * step)
     }
 
-    /// Bytes of one row.
-    public var bytesPerToken: Int { width * type.byteWidth }
+    /// A cache of rows of a single part.
+    public convenience init(width: Int, capacity: Int, type: CacheType = .float32) {
+        self.init(parts: [width], capacity: capacity, type: type)
+    }
+
+    /// Rows that a block of memory holds: whole chunks.
+    private static let blockRows = 2 * chunkRows
+    /// Rows that attention takes in one piece.
+    static let chunkRows = Int(MinkeCacheChunk)
+    /// Columns of a row in `bfloat16`, which is read in pairs.
+    static func evenWidth(_ width: Int) -> Int { (width + 1) / 2 * 2 }
+    private static func groups(_ width: Int) -> Int { (width + Int(MinkeCacheGroup) - 1) / Int(MinkeCacheGroup) }
+
+    /// Bytes of memory taken for rows so far.
+    public var reservedBytes: Int { blocks.count * blockBytes }
+
+    private var blockBytes: Int { rowsPerBlock * bytesPerToken + Int(MinkeCacheSlack) * 4 }
+
+    private func pointer(row: Int) -> UnsafeMutableRawPointer {
+        let (block, inside) = row.quotientAndRemainder(dividingBy: rowsPerBlock)
+        return blocks[block].pointer + inside * bytesPerToken
+    }
 
     /// Adds one row per row of the parts, side by side.
-    public func append(_ parts: [Tensor]) {
-        guard let added = parts.first?.rows else { return }
-        precondition(count + added <= capacity, "the cache is full")
-        var column = 0
-        for part in parts {
-            rows.rows(count..<count + added).columns(column..<column + part.columns).assign(part)
-            column += part.columns
+    public func append(_ tensors: [Tensor]) {
+        guard let added = tensors.first?.rows else { return }
+        precondition(added <= capacity - count, "the cache is full")
+        precondition(tensors.map(\.columns) == parts, "the parts of a row have fixed widths")
+        while blocks.count * rowsPerBlock < count + added { blocks.append(Storage(bytes: blockBytes)) }
+        CPU.shared.parallel(added, chunk: Tensor.rowsPerTask) { rows in
+            for row in rows { write(tensors, row: row, to: pointer(row: count + row)) }
         }
-        precondition(column == width)
         count += added
+    }
+
+    private func write(_ tensors: [Tensor], row: Int, to: UnsafeMutableRawPointer) {
+        let kernels = CPU.shared.kernels
+        guard type == .q8 else {
+            let element = type.computeType
+            var at = to
+            for tensor in tensors {
+                kernels.convert(tensor.pointer(row: row), tensor.type.code, at, element.code, Int64(tensor.columns))
+                at += tensor.columns * element.byteWidth
+            }
+            // The partner of an odd row's last value.
+            if type == .bfloat16 && width % 2 != 0 { at.storeBytes(of: 0, as: UInt16.self) }
+            return
+        }
+        forEachPart(of: to) { part, _, values, scales in
+            let tensor = tensors[part]
+            kernels.quantizeRow(tensor.pointer(row: row), tensor.type.code, Int64(tensor.columns), values, scales)
+        }
+    }
+
+    /// The bytes and the scales of each part of an 8-bit row, with the part's number and first column.
+    private func forEachPart(
+        of row: UnsafeMutableRawPointer,
+        _ body: (Int, Int, UnsafeMutablePointer<Int8>, UnsafeMutablePointer<Float>) -> Void
+    ) {
+        var column = 0
+        var scales = (row + (width + 3) / 4 * 4).assumingMemoryBound(to: Float.self)
+        for (part, partWidth) in parts.enumerated() {
+            body(part, column, (row + column).assumingMemoryBound(to: Int8.self), scales)
+            column += partWidth
+            scales += LayerCache.groups(partWidth)
+        }
     }
 
     /// Forgets all rows from `count` on.
     public func truncate(to count: Int) {
-        precondition(count <= self.count)
+        precondition(count >= 0 && count <= self.count)
         self.count = count
+        blocks.removeLast(blocks.count - (count + rowsPerBlock - 1) / rowsPerBlock)
     }
 
-    /// One query token's `heads` queries over the first `cached` rows. Keys start at `keyOffset` of a row and values at
-    /// `valueOffset`.
-    func attend(
-        _ queries: UnsafePointer<Float>, heads: Int, keyWidth: Int, keyOffset: Int, valueOffset: Int, valueWidth: Int,
-        cached: Int, scale: Float, into out: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
-    ) {
-        CPU.shared.kernels.decodeAttention(
-            queries, Int64(heads), Int64(keyWidth), rows.pointer(row: 0, column: keyOffset), type.code, Int64(width),
-            Int64(cached), Int64(valueOffset - keyOffset), Int64(valueWidth), scale, out, scratch)
+    /// Elements from one row to the next of what ``chunk(_:scratch:)`` gives.
+    var chunkStride: Int { type == .float32 ? width : LayerCache.evenWidth(width) }
+
+    /// Bytes of scratch memory that reading a chunk needs.
+    var chunkScratchBytes: Int {
+        type == .q8 ? LayerCache.chunkRows * chunkStride * 2 + Int(MinkeCacheSlack) * 4 : 0
     }
 
-    /// Multi-head attention of the newest rows' queries over the cache.
-    ///
-    /// - Parameter queries: `[new, heads × keyWidth]`; the rows' own keys and values are cached already.
-    /// - Returns: `[new, heads × valueWidth]`, in the queries' type.
-    public func attend(_ queries: Tensor, shape: AttentionShape) -> Tensor {
-        let q = queries.converted(to: .float32)
-        let out = Tensor(uninitialized: q.rows, shape.heads * shape.valueWidth)
-        let scratch = Tensor(uninitialized: q.rows * shape.heads, count)
-        let before = count - q.rows
-        CPU.shared.parallel(q.rows * shape.heads) { task in
-            let (row, head) = task.quotientAndRemainder(dividingBy: shape.heads)
-            attend(
-                q.pointer(row: row, column: head * shape.keyWidth).assumingMemoryBound(to: Float.self), heads: 1,
-                keyWidth: shape.keyWidth, keyOffset: head * shape.keyWidth,
-                valueOffset: shape.heads * shape.keyWidth + head * shape.valueWidth, valueWidth: shape.valueWidth,
-                cached: before + row + 1, scale: shape.scale,
-                into: out.pointer(row: row, column: head * shape.valueWidth).assumingMemoryBound(to: Float.self),
-                scratch: scratch.floats + task * count)
+    /// The rows of one chunk in the type in which attention reads them; 8-bit rows are widened into `scratch`.
+    func chunk(_ index: Int, scratch: UnsafeMutableRawPointer) -> UnsafeRawPointer {
+        let first = index * LayerCache.chunkRows
+        guard type == .q8 else { return UnsafeRawPointer(pointer(row: first)) }
+        for row in 0..<min(LayerCache.chunkRows, count - first) {
+            widen(row: first + row, to: scratch + row * chunkStride * 2, .bfloat16)
         }
-        return out.converted(to: queries.type)
-    }
-}
-
-/// The two halves of `kv_b_proj` as decoding needs them: per head W^UK to bring a query into the latent's space, and
-/// W^UV to bring the mixed latent back (DeepSeek-V2, 2.1.2).
-public final class AbsorbedProjections {
-    private let weight: Parameter
-    private let heads: Int
-    private let keyWidth: Int
-    private let valueWidth: Int
-    private var packed: (version: Int, keys: Storage, values: Storage)?
-
-    /// - Parameter weight: `[heads × (keyWidth + valueWidth), rank]`, per head the key's rows and then the value's.
-    public init(_ weight: Parameter, heads: Int, keyWidth: Int, valueWidth: Int) {
-        self.weight = weight
-        self.heads = heads
-        self.keyWidth = keyWidth
-        self.valueWidth = valueWidth
+        return UnsafeRawPointer(scratch)
     }
 
-    private var rank: Int { weight.columns }
-    private var keyBytes: Int { Int(minkePanelBytes(Int64(keyWidth), Int64(rank), 0)) }
-    private var valueBytes: Int { Int(minkePanelBytes(Int64(rank), Int64(valueWidth), 0)) }
-
-    private func halves() -> (keys: Storage, values: Storage) {
-        if let packed, packed.version == weight.version { return (packed.keys, packed.values) }
-        let keys = Storage(bytes: keyBytes * heads)
-        let values = Storage(bytes: valueBytes * heads)
-        let kernels = CPU.shared.kernels
-        for head in 0..<heads {
-            let row = head * (keyWidth + valueWidth)
-            kernels.packDirect(
-                weight.value.pointer(row: row), 0, Int64(rank), nil, Int64(rank), Int64(keyWidth),
-                keys.pointer + head * keyBytes, 0, 0, Int64((rank + 31) / 32))
-            kernels.packTransposed(
-                weight.value.pointer(row: row + keyWidth), 0, Int64(rank), Int64(valueWidth), Int64(rank),
-                values.pointer + head * valueBytes, 0, 0, Int64((valueWidth + 31) / 32))
+    private func widen(row: Int, to: UnsafeMutableRawPointer, _ type: ElementType) {
+        forEachPart(of: pointer(row: row)) { part, column, values, scales in
+            CPU.shared.kernels.dequantizeRow(
+                values, scales, Int64(parts[part]), to + column * type.byteWidth, type.code)
         }
-        packed = (weight.version, keys, values)
-        return (keys, values)
+        if type == .bfloat16 && width % 2 != 0 { (to + width * 2).storeBytes(of: 0, as: UInt16.self) }
     }
 
-    /// Attention of the newest rows' queries over cached latents and rotary keys.
-    ///
-    /// - Parameter queries: `[new, heads × (keyWidth + sharedWidth)]`; the rows' own latents are cached already.
-    /// - Returns: `[new, heads × valueWidth]`, in the queries' type.
-    public func attend(_ queries: Tensor, cache: LayerCache, shape: AttentionShape) -> Tensor {
-        let q = queries.converted(to: .float32)
-        let (keys, values) = halves()
-        let tokens = q.rows
-        let width = rank + shape.sharedWidth
-        let absorbed = Tensor(uninitialized: heads * tokens, width)
-        let mixed = Tensor(uninitialized: heads * tokens, rank)
-        let scratch = Tensor(uninitialized: heads, cache.count)
-        let out = Tensor(uninitialized: tokens, heads * valueWidth)
-        let before = cache.count - tokens
-        CPU.shared.parallel(heads) { head in
-            let column = head * (keyWidth + shape.sharedWidth)
-            let own = absorbed.rows(head * tokens..<(head + 1) * tokens)
-            var product = Product.description(
-                q.columns(column..<column + keyWidth), panels: keys.pointer + head * keyBytes, depth: keyWidth,
-                out: own.columns(0..<rank), .store)
-            Product.run(&product, type: .float32, 0..<tokens, 0..<(rank + 31) / 32)
-            for token in 0..<tokens {
-                own.pointer(row: token, column: rank).copyMemory(
-                    from: q.pointer(row: token, column: column + keyWidth), byteCount: shape.sharedWidth * 4)
-                cache.attend(
-                    own.pointer(row: token).assumingMemoryBound(to: Float.self), heads: 1, keyWidth: width,
-                    keyOffset: 0, valueOffset: 0, valueWidth: rank, cached: before + token + 1, scale: shape.scale,
-                    into: mixed.pointer(row: head * tokens + token).assumingMemoryBound(to: Float.self),
-                    scratch: scratch.pointer(row: head).assumingMemoryBound(to: Float.self))
+    /// All rows in one tensor, `[count, width]`.
+    func allRows(_ type: ElementType) -> Tensor {
+        // An even distance, so that rows may be read in pairs.
+        let rows = Tensor(uninitialized: count, LayerCache.evenWidth(width), type: type)
+        CPU.shared.parallel(count, chunk: Tensor.rowsPerTask) { range in
+            for row in range {
+                if self.type == .q8 {
+                    widen(row: row, to: rows.pointer(row: row), type)
+                } else {
+                    CPU.shared.kernels.convert(
+                        pointer(row: row), self.type.computeType.code, rows.pointer(row: row), type.code, Int64(width))
+                }
             }
-            var back = Product.description(
-                mixed.rows(head * tokens..<(head + 1) * tokens), panels: values.pointer + head * valueBytes,
-                depth: rank, out: out.columns(head * valueWidth..<(head + 1) * valueWidth), .store)
-            Product.run(&back, type: .float32, 0..<tokens, 0..<(valueWidth + 31) / 32)
         }
-        return out.converted(to: queries.type)
+        return rows.columns(0..<width)
     }
 }

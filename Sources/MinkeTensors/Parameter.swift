@@ -32,6 +32,9 @@ public final class Parameter {
 
     public var count: Int { value.count }
 
+    /// Bytes of the whole weight as products read it.
+    public var storedBytes: Int { count * value.type.byteWidth }
+
     /// Tells that `value` was changed in place, so that packed copies are made anew.
     public func didChange() { version += 1 }
 

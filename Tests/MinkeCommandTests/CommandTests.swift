@@ -122,12 +122,33 @@ import Testing
         }
     }
 
+    @Test func benchMeasuresAModel() throws {
+        guard let minke = Program.built else { return }
+        let folder = try Self.model(hasTokenizer: false)
+        let result = try minke.run(
+            "bench", folder.path, "--prefill", "8,16", "--depth", "0,32", "--batch", "1,2", "--rounds", "1", "--steps",
+            "2", "--json")
+        #expect(result.status == 0 && result.error == "")
+        let object = try result.json
+        #expect(object["prefill"]?.arrayValue?.map { $0["tokens"]?.intValue } == [8, 16])
+        #expect(object["decode"]?.arrayValue?.map { $0["depth"]?.intValue } == [0, 0, 32])
+        #expect(object["decode"]?.arrayValue?.map { $0["batch"]?.intValue } == [1, 2, 1])
+        for key in ["bytes_per_token", "limits", "peak_memory"] { #expect(object[key] != nil) }
+        #expect(try minke.run("bench", folder.path, "--depth", "64").status == 1)
+        #expect(try minke.run("bench", folder.path, "--depth", "much").status == 1)
+    }
+
     @Test func inspectNeedsTheConfigurationOnly() throws {
         guard let minke = Program.built else { return }
         let folder = try Self.model()
-        let whole = try minke.run("inspect", folder.path, "--json").json
+        var whole = try #require(minke.run("inspect", folder.path, "--json").json.objectValue)
+        // What the weights themselves tell is there while they are.
+        let stored = whole["stored"]
+        #expect(stored?["bytes"]?.intValue == whole["weight_bytes"]?["float32"]?.intValue)
+        #expect((stored?["tokens_per_second_estimate"]?.doubleValue ?? 0) > 0)
+        whole["stored"] = nil
         try FileSystem.remove(folder("model.safetensors"))
-        #expect(try minke.run("inspect", folder("config.json"), "--json").json == whole)
+        #expect(try minke.run("inspect", folder("config.json"), "--json").json == .object(whole))
         let model = whole["parameters"]?["total"]?.intValue
         #expect((model ?? 0) > 1000)
         #expect(whole["cache"]?["values_per_token"] == 24)

@@ -1,5 +1,6 @@
 import MinkeFiles
 import MinkeGeneration
+import MinkeModel
 import MinkeTensors
 import MinkeTokenization
 import Testing
@@ -42,6 +43,21 @@ import Testing
         #expect(abs(evaluation.totalLoss - (try reference(model, ids, context: context))) < 1e-2)
         #expect(abs(evaluation.perplexity - exp(evaluation.loss)) < 1e-9)
         #expect(abs(evaluation.bitsPerByte - evaluation.loss / log(2)) < 1e-9)
+    }
+
+    @Test func longWindowsRunInParts() throws {
+        let model = try Fixtures.randomModel(context: 6000)
+        let text = String(repeating: text, count: 90)
+        let evaluator = try Evaluator(model, contextLength: 6000)
+        try evaluator.add(text)
+        let ids = try model.encode(text)
+        let whole = model.withModel { model in
+            model.loss(
+                Array(ids.dropLast()), targets: Array(ids.dropFirst()),
+                batch: SequenceBatch(sequences: 1, length: ids.count - 1), Tape()
+            ).mean
+        }
+        #expect(abs(try evaluator.finish().loss - whole) < 1e-3)
     }
 
     @Test func textsAreIndependent() throws {

@@ -102,7 +102,7 @@ import Testing
 
     @Test func longPromptsRunInParts() throws {
         let model = try Fixtures.randomModel(context: 700)
-        let generator = TextGenerator(model)
+        let generator = TextGenerator(model, tokensAtOnce: 150)
         let options = GenerationOptions(maximumTokens: 4, ignoresStopTokens: true)
         let prompt = (0..<640).map { Int32($0 * 37 % 256) }
         _ = try generator.generate(Array(prompt[..<20]), options: GenerationOptions(maximumTokens: 660))

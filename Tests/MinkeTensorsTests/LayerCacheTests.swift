@@ -24,21 +24,21 @@ import Testing
         let weight = numbers.parameter(2 * (4 + 6), 8)
         let absorbed = AbsorbedProjections(weight, heads: 2, keyWidth: 4, valueWidth: 6)
         let shape = AttentionShape(heads: 2, keyWidth: 4, sharedWidth: 2, valueWidth: 6, scale: 1)
-        let cache = LayerCache(width: 10, capacity: 3)
+        let cache = LayerCache(parts: [8, 2], capacity: 3)
         cache.append([numbers.tensor(1, 8), numbers.tensor(1, 2)])
         let queries = numbers.tensor(1, 12)
-        let before = absorbed.attend(queries, cache: cache, shape: shape).values
+        let before = absorbed.attend(queries, caches: [cache], shape: shape).values
         weight.value.copy(from: weight.value.values.map { 2 * $0 })
         weight.didChange()
-        let after = absorbed.attend(queries, cache: cache, shape: shape).values
+        let after = absorbed.attend(queries, caches: [cache], shape: shape).values
         // One cached token: the value is its projection, which doubled.
         #expect(zip(before, after).allSatisfy { abs(2 * $0 - $1) < 1e-5 })
     }
 
     @Test func cachesForgetAndRefill() {
         var numbers = Numbers(2)
-        let cache = LayerCache(width: 4, capacity: 5, type: .bfloat16)
-        cache.append([numbers.tensor(3, 4)])
+        let cache = LayerCache(parts: [2, 2], capacity: 5, type: .bfloat16)
+        cache.append([numbers.tensor(3, 2), numbers.tensor(3, 2)])
         cache.truncate(to: 1)
         cache.append([numbers.tensor(4, 2), numbers.tensor(4, 2)])
         #expect(cache.count == 5 && cache.bytesPerToken == 8)
@@ -56,13 +56,13 @@ private func checkLatent(tokens: Int, chunk: Int) {
     let tape = Tape()
     let expanded = tape.linear(Variable(latents), weight)
     let whole = attend(tape, Variable(queries), keysValues: expanded, shared: Variable(rotary), shape: shape).value
-    let cache = LayerCache(width: rank + shared, capacity: tokens)
+    let cache = LayerCache(parts: [rank, shared], capacity: tokens)
     let absorbed = AbsorbedProjections(weight, heads: heads, keyWidth: key, valueWidth: value)
     var first = 0
     while first < tokens {
         let rows = first..<min(tokens, first + chunk)
         cache.append([latents.rows(rows), rotary.rows(rows)])
-        let out = absorbed.attend(queries.rows(rows), cache: cache, shape: shape)
+        let out = absorbed.attend(queries.rows(rows), caches: [cache], shape: shape)
         expectClose(out, Matrix(whole.rows(rows)), Tolerance(terms: 1e-4, value: 1e-4), "decode from \(first)")
         first = rows.upperBound
     }
@@ -77,7 +77,7 @@ private func checkMultiHead(tokens: Int) {
         Variable(parts[0]), keys: HeadColumns(Variable(parts[1]), stride: width),
         values: HeadColumns(Variable(parts[2]), stride: width), shared: nil, shape: shape, sequences: 1
     ).value
-    let cache = LayerCache(width: 2 * heads * width, capacity: tokens)
+    let cache = LayerCache(parts: [heads * width, heads * width], capacity: tokens)
     for token in 0..<tokens {
         cache.append([parts[1].rows(token..<token + 1), parts[2].rows(token..<token + 1)])
         let out = cache.attend(parts[0].rows(token..<token + 1), shape: shape)

@@ -48,10 +48,10 @@ typedef struct {
 
 /// Blocked causal attention of one head over one sequence.
 ///
-/// Query t attends to keys 0...t. A key is the concatenation of its own part (`k`, width keyWidth) and a part shared by
+/// There are `tokens` keys and a query for each from `firstQuery` on; query t attends to keys 0...t. A key is the concatenation of its own part (`k`, width keyWidth) and a part shared by
 /// all heads (`kShared`, width sharedWidth, may be null with width 0); queries are keyWidth + sharedWidth wide.
 typedef struct {
-    int64_t tokens, keyWidth, sharedWidth, valueWidth;
+    int64_t tokens, firstQuery, keyWidth, sharedWidth, valueWidth;
     int32_t type;             ///< element type of q, k, kShared, v, out and their gradients
     float scale;
     const void *q;
@@ -64,8 +64,8 @@ typedef struct {
     int64_t vStride;
     void *out;
     int64_t outStride;
-    float *logSumExp;         ///< [tokens]
-    // Gradients (backward only).
+    float *logSumExp;         ///< one value a query
+    // Gradients (backward only, with firstQuery 0).
     const void *dOut;
     int64_t dOutStride;
     void *dQ;
@@ -77,6 +77,28 @@ typedef struct {
     int64_t dVStride;
     void *scratch;            ///< minkeAttentionScratch bytes, 64-byte aligned
 } MinkeAttention;
+
+/// Queries that are attended to together, as lanes of vectors.
+enum { MinkeLanes = 16 };
+/// Cached rows that are attended to in one piece: fixed, so that results do not depend on how the work was split.
+enum { MinkeCacheChunk = 512 };
+/// Rows are read in groups of eight: memory must be there for that many, and for 64 elements after the last.
+enum { MinkeCacheRowStep = 8, MinkeCacheSlack = 64 };
+/// Values of an 8-bit row that share one scale.
+enum { MinkeCacheGroup = 64 };
+
+/// Sixteen absorbed queries over one chunk of the rows that they all share.
+typedef struct {
+    const void *rows;         ///< keys; their first `rank` values are also the values
+    int32_t type;             ///< of the rows
+    int64_t stride, width, rank; ///< bfloat16: stride is even, and an odd width is followed by a zero
+    int64_t first, count;     ///< the chunk's first row, counted from the sequence's, and its rows
+    float scale;
+    const void *queries;      ///< packLanes in the rows' type
+    const int32_t *limits;    ///< [16]: a lane sees the sequence's rows before this one
+    float *mixed;             ///< [16][minkeMixedColumns(rank)], Σ exp(score − top)·value
+    float *top, *sum;         ///< [16]
+} MinkeLatentChunk;
 
 /// How experts are chosen and weighted.
 typedef struct {
@@ -161,12 +183,20 @@ typedef struct {
     // Attention.
     void (*attentionForward)(const MinkeAttention *);
     void (*attentionBackward)(const MinkeAttention *);
-    /// One query token over `cached` rows, `cacheStride` apart, that all `heads` share. Keys are the first `width`
-    /// values of a row, values the `valueWidth` from `valueOffset` on. scratch: `cached` floats.
-    /// out[h] = softmax(q[h]·keys·scale)·values.
-    void (*decodeAttention)(const float *q, int64_t heads, int64_t width, const void *cache, int32_t cacheType,
-                            int64_t cacheStride, int64_t cached, int64_t valueOffset, int64_t valueWidth, float scale,
-                            float *out, float *scratch);
+    /// One query over `cached` rows (at most MinkeCacheChunk), `cacheStride` apart. Keys are the first `width` values of
+    /// a row, values the `valueWidth` from `valueOffset` on. mixed = Σ exp(score − top)·value.
+    void (*decodeAttention)(const float *q, int64_t width, const void *cache, int32_t cacheType, int64_t cacheStride,
+                            int64_t cached, int64_t valueOffset, int64_t valueWidth, float scale, float *mixed,
+                            float *top, float *sum);
+    /// Up to 16 queries, `stride` apart, as [words][16] of `type`.
+    void (*packLanes)(const float *q, int64_t stride, int64_t lanes, int64_t width, void *packed, int32_t type);
+    void (*attendLatents)(const MinkeLatentChunk *);
+    /// One query's chunks brought together: out = Σ exp(top − max)·mixed / Σ exp(top − max)·sum.
+    void (*mergeChunks)(const float *mixed, int64_t mixedStride, const float *tops, const float *sums,
+                        int64_t sumStride, int64_t chunks, int64_t width, float *out);
+    /// `count` values as bytes, and a scale for each MinkeCacheGroup of them.
+    void (*quantizeRow)(const void *x, int32_t type, int64_t count, int8_t *values, float *scales);
+    void (*dequantizeRow)(const int8_t *values, const float *scales, int64_t count, void *x, int32_t type);
 
     // Products with stored weights.
     /// Quantises rows [row0, row1) of x to minkeActivationBytes each, for dotStored.
@@ -223,8 +253,11 @@ static inline int64_t minkeStripStart(int64_t rows, int64_t s) { return rows * s
 static inline int64_t minkeStripBytes(int64_t depth, int64_t rows, int32_t type) {
     return minkeStripCount(rows) * MinkeStripStride * minkeWords(depth, type) * 4;
 }
-/// Bytes of scratch that attention over `tokens` needs (forward and backward).
-int64_t minkeAttentionScratch(int64_t tokens, int64_t keyWidth, int64_t sharedWidth, int64_t valueWidth);
+/// Columns of what mixing values of width `rank` writes.
+static inline int64_t minkeMixedColumns(int64_t rank) { return (rank + 31) / 32 * 32; }
+/// Bytes of scratch that attention over `tokens` keys needs, forward only or backward as well.
+int64_t minkeAttentionScratch(int64_t tokens, int64_t keyWidth, int64_t sharedWidth, int64_t valueWidth,
+                              bool backward);
 
 /// Runs of 32 in one row of activations quantised for dotStored, padded to whole blocks of 256.
 static inline int64_t minkeActivationRuns(int64_t depth) { return (depth + 255) / 256 * 8; }

@@ -13,6 +13,8 @@
 
 #include "attention.h"
 
+#include "latent.h"
+
 #include "decode.h"
 
 #include "stored.h"

@@ -21,15 +21,16 @@ typedef struct {
 
 INLINE int64_t roundedUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/// Lays the scratch out from `base`; returns its size in bytes.
-static int64_t layOut(AttentionScratch *s, char *base, int64_t tokens, int64_t width, int64_t valueWidth) {
+/// Lays the scratch out from `base`.
+static void layOut(AttentionScratch *s, char *base, int64_t tokens, int64_t width, int64_t valueWidth, bool backward) {
     int64_t used = 0;
     int64_t t = roundedUp(tokens, 32), w = roundedUp(width, 32), v = roundedUp(valueWidth, 32);
+    int64_t b = backward ? t : 0;
     int64_t strip = minkeStripBytes(QueryBlock, KeyBlock, MinkeFloat32) / 4;
     struct { void **at; int64_t floats; } parts[] = {
-        {(void **)&s->keys, t * w}, {(void **)&s->values, t * v}, {(void **)&s->keyRows, t * w},
-        {(void **)&s->queryRows, t * w}, {(void **)&s->gradRows, t * v}, {(void **)&s->dKeys, t * width},
-        {(void **)&s->dValues, t * valueWidth}, {(void **)&s->delta, t}, {(void **)&s->scores, QueryBlock * KeyBlock},
+        {(void **)&s->keys, t * w}, {(void **)&s->values, t * v}, {(void **)&s->keyRows, b * w},
+        {(void **)&s->queryRows, b * w}, {(void **)&s->gradRows, b * v}, {(void **)&s->dKeys, b * width},
+        {(void **)&s->dValues, b * valueWidth}, {(void **)&s->delta, b}, {(void **)&s->scores, QueryBlock * KeyBlock},
         {(void **)&s->dScores, QueryBlock * KeyBlock}, {&s->weights, QueryBlock * KeyBlock},
         {&s->dWeights, QueryBlock * KeyBlock}, {&s->weightStrips, strip}, {&s->dWeightStrips, strip},
         {(void **)&s->rows, QueryBlock * (w > v ? w : v)}, {(void **)&s->top, QueryBlock}, {(void **)&s->sum, QueryBlock}};
@@ -38,7 +39,6 @@ static int64_t layOut(AttentionScratch *s, char *base, int64_t tokens, int64_t w
         used += roundedUp(parts[i].floats * 4, 64);
     }
     s->width = width;
-    return used;
 }
 
 INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -56,7 +56,7 @@ static void packKeys(const MinkeAttention *p, AttentionScratch *s) {
 static void multiplyCausal(const MinkeAttention *p, const void *left, int64_t leftStride, const float *panels,
                            int64_t words, int64_t depth, int64_t i0, int64_t rows, int64_t j0, float *out) {
     int64_t size = p->type == MinkeBFloat16 ? 2 : 4;
-    Block block = {.a = (const char *)left + i0 * leftStride * size, .aRowBytes = leftStride * size, .aWordBytes = 4,
+    Block block = {.a = (const char *)left + (i0 - p->firstQuery) * leftStride * size, .aRowBytes = leftStride * size, .aWordBytes = 4,
                    .b = (const char *)panels + j0 / 32 * words * MinkePanelWidth * 4,
                    .panelBytes = words * MinkePanelWidth * 4, .words = words,
                    .half = p->type == MinkeBFloat16 && depth % 2 != 0, .out = out, .outStride = KeyBlock,
@@ -118,11 +118,11 @@ INLINE void softmaxBlock(const int T, AttentionScratch *s, float scale, int64_t 
 
 static void attentionForward(const MinkeAttention *p) {
     AttentionScratch s;
-    layOut(&s, p->scratch, p->tokens, p->keyWidth + p->sharedWidth, p->valueWidth);
+    layOut(&s, p->scratch, p->tokens, p->keyWidth + p->sharedWidth, p->valueWidth, false);
     s.words = minkeWords(p->keyWidth, p->type) + minkeWords(p->sharedWidth, p->type);
     packKeys(p, &s);
     packDirect(p->v, p->type, p->vStride, 0, p->valueWidth, p->tokens, s.values, p->type, 0, (p->valueWidth + 31) / 32);
-    for (int64_t i0 = 0; i0 < p->tokens; i0 += QueryBlock) {
+    for (int64_t i0 = p->firstQuery; i0 < p->tokens; i0 += QueryBlock) {
         int64_t rows = smaller(QueryBlock, p->tokens - i0);
         for (int64_t r = 0; r < rows; r++) {
             s.top[r] = -1e30f;
@@ -137,8 +137,8 @@ static void attentionForward(const MinkeAttention *p) {
         }
         for (int64_t r = 0; r < rows; r++) {
             float inverse = 1.0f / s.sum[r];
-            p->logSumExp[i0 + r] = s.top[r] + logf(s.sum[r]);
-            void *to = advanced(p->out, (i0 + r) * p->outStride, p->type);
+            p->logSumExp[i0 - p->firstQuery + r] = s.top[r] + logf(s.sum[r]);
+            void *to = advanced(p->out, (i0 - p->firstQuery + r) * p->outStride, p->type);
             WITH_TYPE(p->type, T, {
                 for (int64_t i = 0; i < p->valueWidth; i++) store(to, i, T, s.rows[r * p->valueWidth + i] * inverse);
             });
@@ -183,7 +183,7 @@ static void accumulateKeys(const MinkeAttention *p, const void *left, void *stri
 static void attentionBackward(const MinkeAttention *p) {
     AttentionScratch s;
     int64_t width = p->keyWidth + p->sharedWidth, tokens = p->tokens, valueWidth = p->valueWidth;
-    layOut(&s, p->scratch, tokens, width, valueWidth);
+    layOut(&s, p->scratch, tokens, width, valueWidth, true);
     s.words = minkeWords(p->keyWidth, p->type) + minkeWords(p->sharedWidth, p->type);
     packKeys(p, &s);
     int64_t valueWords = minkeWords(valueWidth, p->type);
@@ -233,30 +233,27 @@ static void attentionBackward(const MinkeAttention *p) {
     }
 }
 
-// One query token over cached rows that all `heads` share: with absorbed projections every head reads the same latents
-// and rotary keys and mixes the latents (DeepSeek-V2, 2.1); with multi-head attention each head is a call of its own.
-static void decodeAttention(const float *q, int64_t heads, int64_t width, const void *cache, int32_t cacheType,
-                            int64_t cacheStride, int64_t cached, int64_t valueOffset, int64_t valueWidth, float scale,
-                            float *out, float *scratch) {
+// One query over a chunk of cached rows. Multi-head attention: each head has keys and values of its own.
+static void decodeAttention(const float *q, int64_t width, const void *cache, int32_t cacheType, int64_t cacheStride,
+                            int64_t cached, int64_t valueOffset, int64_t valueWidth, float scale, float *mixed,
+                            float *top, float *sum) {
     REASSOCIATE
-    for (int64_t h = 0; h < heads; h++) {
-        const float *query = q + h * width;
-        float *to = out + h * valueWidth, top = -1e30f, sum = 0;
-        WITH_TYPE(cacheType, C, {
-            for (int64_t t = 0; t < cached; t++) {
-                const void *row = advanced(cache, t * cacheStride, C);
-                float dot = 0;
-                for (int64_t i = 0; i < width; i++) dot += query[i] * load(row, i, C);
-                scratch[t] = dot * scale;
-            }
-            for (int64_t t = 0; t < cached; t++) top = scratch[t] > top ? scratch[t] : top;
-            for (int64_t t = 0; t < cached; t++) sum += scratch[t] = exponential(scratch[t] - top);
-            memset(to, 0, (size_t)valueWidth * 4);
-            for (int64_t t = 0; t < cached; t++) {
-                const void *row = advanced(cache, t * cacheStride + valueOffset, C);
-                float w = scratch[t] / sum;
-                for (int64_t i = 0; i < valueWidth; i++) to[i] += w * load(row, i, C);
-            }
-        });
-    }
+    float scores[MinkeCacheChunk], highest = -1e30f, total = 0;
+    WITH_TYPE(cacheType, C, {
+        for (int64_t t = 0; t < cached; t++) {
+            const void *row = advanced(cache, t * cacheStride, C);
+            float dot = 0;
+            for (int64_t i = 0; i < width; i++) dot += q[i] * load(row, i, C);
+            scores[t] = dot * scale;
+        }
+        for (int64_t t = 0; t < cached; t++) highest = scores[t] > highest ? scores[t] : highest;
+        for (int64_t t = 0; t < cached; t++) total += scores[t] = exponential(scores[t] - highest);
+        memset(mixed, 0, (size_t)valueWidth * 4);
+        for (int64_t t = 0; t < cached; t++) {
+            const void *row = advanced(cache, t * cacheStride + valueOffset, C);
+            for (int64_t i = 0; i < valueWidth; i++) mixed[i] += scores[t] * load(row, i, C);
+        }
+    });
+    *top = highest;
+    *sum = total;
 }

@@ -76,6 +76,11 @@ const MinkeKernels TABLE(ISA) = {
     .packBytes = packBytes,
     .productBytes = productBytes,
 #endif
+    .packLanes = packLanes,
+    .attendLatents = attendLatents,
+    .mergeChunks = mergeChunks,
+    .quantizeRow = quantizeRow,
+    .dequantizeRow = dequantizeRow,
     .adamW = adamW,
     .nesterov = nesterov,
     .axpby = axpby,

@@ -18,6 +18,39 @@ public struct AttentionShape: Sendable {
         self.valueWidth = valueWidth
         self.scale = scale
     }
+
+    /// The arguments of one head of one sequence: its queries are those of the last of `tokens` keys. Log-sum-exp and
+    /// scratch are the caller's.
+    func arguments(tokens: Int, q: Tensor, k: Tensor, v: Tensor, shared: Tensor?, out: Tensor) -> MinkeAttention {
+        var a = MinkeAttention()
+        a.tokens = Int64(tokens)
+        a.firstQuery = Int64(tokens - q.rows)
+        a.keyWidth = Int64(keyWidth)
+        a.sharedWidth = Int64(sharedWidth)
+        a.valueWidth = Int64(valueWidth)
+        a.type = q.type.code
+        a.scale = scale
+        a.q = UnsafeRawPointer(q.pointer)
+        a.qStride = Int64(q.stride)
+        a.k = UnsafeRawPointer(k.pointer)
+        a.kStride = Int64(k.stride)
+        a.v = UnsafeRawPointer(v.pointer)
+        a.vStride = Int64(v.stride)
+        if let shared {
+            a.kShared = UnsafeRawPointer(shared.pointer)
+            a.kSharedStride = Int64(shared.stride)
+        }
+        a.out = out.pointer
+        a.outStride = Int64(out.stride)
+        return a
+    }
+
+    /// Bytes of scratch memory of one head over `tokens` keys.
+    func scratchBytes(tokens: Int, backward: Bool) -> Int {
+        Int(
+            minkeAttentionScratch(
+                Int64(tokens), Int64(keyWidth), Int64(sharedWidth), Int64(valueWidth), backward))
+    }
 }
 
 /// Where the heads' slices lie in the rows of a variable: head h starts at column `offset + h × stride`.
@@ -34,6 +67,11 @@ public struct HeadColumns {
 
     func pointer(_ tensor: Tensor, row: Int, head: Int) -> UnsafeMutableRawPointer {
         tensor.pointer(row: row, column: offset + head * stride)
+    }
+
+    /// The slice of one head, `width` columns of some rows.
+    func slice(rows: Range<Int>, head: Int, width: Int) -> Tensor {
+        variable.value.rows(rows).columns(offset + head * stride..<offset + head * stride + width)
     }
 }
 
@@ -64,42 +102,26 @@ extension Tape {
             "bfloat16 attention needs even widths")
         let out = Tensor(uninitialized: rows, shape.heads * shape.valueWidth, type: computeType)
         let logSumExp = Tensor(uninitialized: sequences * shape.heads, tokens)
-        let scratchBytes = Int(
-            minkeAttentionScratch(
-                Int64(tokens), Int64(shape.keyWidth), Int64(shape.sharedWidth), Int64(shape.valueWidth)))
         let type = computeType
 
         /// The arguments of one head of one sequence; `scratch` is the task's own.
         func arguments(_ task: Int, scratch: Storage) -> MinkeAttention {
             let (sequence, head) = task.quotientAndRemainder(dividingBy: shape.heads)
-            let row = sequence * tokens
-            var a = MinkeAttention()
-            a.tokens = Int64(tokens)
-            a.keyWidth = Int64(shape.keyWidth)
-            a.sharedWidth = Int64(shape.sharedWidth)
-            a.valueWidth = Int64(shape.valueWidth)
-            a.type = type.code
-            a.scale = shape.scale
-            a.q = UnsafeRawPointer(
-                q.value.pointer(row: row, column: head * (shape.keyWidth + shape.sharedWidth)))
-            a.qStride = Int64(q.value.stride)
-            a.k = UnsafeRawPointer(keys.pointer(keys.variable.value, row: row, head: head))
-            a.kStride = Int64(keys.variable.value.stride)
-            a.v = UnsafeRawPointer(values.pointer(values.variable.value, row: row, head: head))
-            a.vStride = Int64(values.variable.value.stride)
-            if let shared {
-                a.kShared = UnsafeRawPointer(shared.value.pointer(row: row))
-                a.kSharedStride = Int64(shared.value.stride)
-            }
-            a.out = out.pointer(row: row, column: head * shape.valueWidth)
-            a.outStride = Int64(out.stride)
+            let rows = sequence * tokens..<(sequence + 1) * tokens
+            let width = shape.keyWidth + shape.sharedWidth
+            var a = shape.arguments(
+                tokens: tokens, q: q.value.rows(rows).columns(head * width..<(head + 1) * width),
+                k: keys.slice(rows: rows, head: head, width: shape.keyWidth),
+                v: values.slice(rows: rows, head: head, width: shape.valueWidth), shared: shared?.value.rows(rows),
+                out: out.rows(rows).columns(head * shape.valueWidth..<(head + 1) * shape.valueWidth))
             a.logSumExp = logSumExp.floats + task * tokens
             a.scratch = scratch.pointer
             return a
         }
 
         cpu.parallel(sequences * shape.heads) { task in
-            let scratch = Storage(bytes: scratchBytes)
+            // The size that the way back needs as well, so that both share memory.
+            let scratch = Storage(bytes: shape.scratchBytes(tokens: tokens, backward: isRecording))
             withExtendedLifetime(scratch) {
                 var a = arguments(task, scratch: scratch)
                 cpu.kernels.attentionForward(&a)
@@ -117,7 +139,7 @@ extension Tape {
             let dShared = Tensor(
                 uninitialized: sequences * shape.heads * tokens, max(1, shape.sharedWidth))
             cpu.parallel(sequences * shape.heads) { task in
-                let scratch = Storage(bytes: scratchBytes)
+                let scratch = Storage(bytes: shape.scratchBytes(tokens: tokens, backward: true))
                 withExtendedLifetime(scratch) {
                     var a = arguments(task, scratch: scratch)
                     let (sequence, head) = task.quotientAndRemainder(dividingBy: shape.heads)

@@ -1,0 +1,150 @@
+import ArgumentParser
+import Minke
+import MinkeTensors
+
+extension BenchCommand {
+    /// `minke bench MODEL`: prompts and decoding of a model.
+    struct Model: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Times prompts and decoding of a model against this machine's bandwidth and peak (the default).",
+            discussion: """
+                Decoding at a depth starts from a cache of noise of that length. Batches above 1 are measured at the \
+                first depth. Depths beyond the model's context are left out unless they are asked for.
+
+                  minke bench models/whale
+                  minke bench models/whale --prefill 512,2048 --depth 0,4096 --batch 1,8 --json
+                """)
+
+        @Argument(help: "The model's folder or file.")
+        var model: String
+
+        @Option(help: ArgumentHelp("Lengths of prompts (default: 512).", valueName: "list"))
+        var prefill: String?
+
+        @Option(help: ArgumentHelp("Tokens before the decoded ones (default: 0,4096,16384).", valueName: "list"))
+        var depth: String?
+
+        @Option(help: ArgumentHelp("Sequences decoded together (default: 1,8).", valueName: "list"))
+        var batch: String?
+
+        @Option(help: ArgumentHelp("Measurements of each figure; the median counts.", valueName: "n"))
+        var rounds = 3
+
+        @Option(help: ArgumentHelp("Tokens decoded in one measurement.", valueName: "n"))
+        var steps = 8
+
+        @Flag(help: "Print one JSON object instead of a table.")
+        var json = false
+
+        @OptionGroup var load: LoadArguments
+        @OptionGroup var compute: ComputeOptions
+
+        func run() throws {
+            compute.apply()
+            var benchmark = ModelBenchmark()
+            benchmark.rounds = rounds
+            benchmark.steps = steps
+            let model = try TextModel(contentsOf: self.model, options: load.options)
+            let context = model.configuration.maxPositionEmbeddings
+            benchmark.prompts = try Self.numbers(prefill) ?? benchmark.prompts.map { min($0, context) }
+            benchmark.depths = try Self.numbers(depth) ?? benchmark.depths.filter { $0 + steps <= context }
+            benchmark.batches = try Self.numbers(batch) ?? benchmark.batches
+            try benchmark.validate(for: model.configuration)
+            let figures = try benchmark.run(model) { figure in
+                if !json { try Console.line(figure.text) }
+            }
+            // The limits come last: their buffers are no part of the model's memory.
+            let memory = ResourceMeter.peakMemoryBytes()
+            let limits = ModelBenchmark.Limits.measure()
+            let report = ModelBenchmarkReport(
+                figures: figures, limits: limits, peakMemory: memory, facts: model.withModel(ModelFacts.init))
+            try Console.line(json ? report.json.text() : report.text)
+        }
+
+        /// A list as `0,4096`.
+        private static func numbers(_ text: String?) throws -> [Int]? {
+            try text.map { text in
+                try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+                    guard let number = Int(part) else {
+                        throw InputError("\"\(part.prefix(40))\" is not a number", remedy: "give a list as 0,4096")
+                    }
+                    return number
+                }
+            }
+        }
+    }
+}
+
+/// What a report tells of the model itself.
+struct ModelFacts {
+    let precision: Precision
+    let weightBytes: Int
+    let bytesPerToken: Int
+
+    init(_ model: LanguageModel) {
+        precision = model.options.precision
+        weightBytes = model.weightBytes
+        bytesPerToken = model.weightBytes(perPassOver: 1)
+    }
+}
+
+/// The figures of a model beside the machine's limits.
+struct ModelBenchmarkReport {
+    let figures: [ModelBenchmark.Figure]
+    let limits: ModelBenchmark.Limits
+    /// Bytes.
+    let peakMemory: Int
+    let facts: ModelFacts
+
+    private func isPrompt(_ figure: ModelBenchmark.Figure) -> Bool {
+        if case .prompt = figure.work { true } else { false }
+    }
+
+    var json: JSON {
+        [
+            "prefill": .array(figures.filter(isPrompt).map { $0.json(limits, facts.precision) }),
+            "decode": .array(figures.filter { !isPrompt($0) }.map { $0.json(limits, facts.precision) }),
+            "bytes_per_token": .integer(facts.bytesPerToken), "weight_bytes": .integer(facts.weightBytes),
+            "limits": [
+                "read_bytes_per_second": .number(limits.bandwidth), "float32_flops": .number(limits.float32),
+                "bfloat16_flops": .number(limits.bfloat16),
+            ],
+            "peak_memory": .integer(peakMemory), "precision": .string(facts.precision.rawValue),
+            "threads": .integer(CPU.shared.threadCount), "instruction_set": .string(CPU.shared.instructionSet),
+        ]
+    }
+
+    /// The part below the lines that came as they were measured.
+    var text: String {
+        var lines = ["", "share of the limits: of the read bandwidth, of the arithmetic peak"]
+        lines += figures.map { figure in
+            "  \(figure.name): \(HumanFormat.percent(figure.fractionOfBandwidth(limits))), "
+                + HumanFormat.percent(figure.fractionOfPeak(limits, facts.precision))
+        }
+        lines += [
+            "", "weights    \(HumanFormat.bytes(facts.weightBytes)), \(HumanFormat.bytes(facts.bytesPerToken)) a token",
+            "memory     \(HumanFormat.bytes(peakMemory)) at most",
+            "bandwidth  \(HumanFormat.bytes(Int(limits.bandwidth)))/s read by \(CPU.shared.threadCount) threads",
+            "peak       \(HumanFormat.flops(limits.float32))/s float32, \(HumanFormat.flops(limits.bfloat16))/s bfloat16 "
+                + "(\(CPU.shared.instructionSet))",
+        ]
+        return lines.joined(separator: "\n")
+    }
+}
+
+extension ModelBenchmark.Figure {
+    var name: String {
+        switch work {
+        case .prompt(let tokens): "prefill of \(HumanFormat.grouped(tokens))"
+        case .decoding(let depth, 1): "decode at \(HumanFormat.grouped(depth))"
+        case .decoding(let depth, let batch): "decode at \(HumanFormat.grouped(depth)), \(batch) sequences"
+        }
+    }
+
+    /// One line for people.
+    var text: String {
+        let spread =
+            "\(HumanFormat.significant(speed.slowest, 3)) to \(HumanFormat.significant(speed.fastest, 3))"
+        return "\(name): \(HumanFormat.rate(speed.median, "tok/s")) (\(spread))"
+    }
+}

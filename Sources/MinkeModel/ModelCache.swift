@@ -1,0 +1,41 @@
+import MinkeTensors
+
+/// What a model remembers of one sequence.
+public final class ModelCache {
+    let layers: [LayerCache]
+    /// Tokens that fit.
+    public let capacity: Int
+
+    init(layers: [LayerCache], capacity: Int) {
+        self.layers = layers
+        self.capacity = capacity
+    }
+
+    /// Tokens held.
+    public var count: Int { layers.first?.count ?? 0 }
+    /// Bytes of one token, all layers.
+    public var bytesPerToken: Int { layers.reduce(0) { $0 + $1.bytesPerToken } }
+    /// Forgets all tokens from `count` on.
+    public func truncate(to count: Int) { layers.forEach { $0.truncate(to: count) } }
+
+    /// Holds `count` tokens of noise: what measuring at a depth needs, without running a text of that length.
+    public func fill(count: Int, seed: UInt64) {
+        precondition(count <= capacity)
+        truncate(to: 0)
+        for (index, layer) in layers.enumerated() {
+            var random = CounterRandom(seed: seed, purpose: "cache", step: index)
+            let rows = max(1, min(count, 64))
+            let noise = Tensor(
+                (0..<rows * layer.width).map { _ in random.uniform() * 2 - 1 }, rows: rows, columns: layer.width)
+            while layer.count < count {
+                let part = noise.rows(0..<min(rows, count - layer.count))
+                var first = 0
+                layer.append(
+                    layer.parts.map { width in
+                        defer { first += width }
+                        return part.columns(first..<first + width)
+                    })
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+import MinkeTensors
+
+/// How a model computes.
+public struct ModelOptions: Equatable, Sendable {
+    public var precision: Precision
+
+    public init(precision: Precision = .float32) { self.precision = precision }
+}
+
+/// The arithmetic of the products.
+public enum Precision: String, CaseIterable, Sendable {
+    /// Operands in `float32`: as exact as the weights.
+    case float32 = "f32"
+    /// Operands as narrow as the weights allow; sums stay `float32`.
+    case fast
+
+    /// The type of activations and operands.
+    public var computeType: ElementType { self == .float32 ? .float32 : .bfloat16 }
+}

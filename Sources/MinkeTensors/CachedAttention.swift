@@ -1,0 +1,83 @@
+import CMinkeKernels
+
+extension AbsorbedProjections {
+    /// Attention of the newest rows' queries over cached latents and rotary keys, absorbed or expanded, whichever takes
+    /// less work.
+    ///
+    /// - Parameters:
+    ///   - queries: `[caches × new, heads × (keyWidth + sharedWidth)]`, for each cache those of its newest rows, whose
+    ///     latents are cached already.
+    ///   - expandedType: in which keys and values are expanded.
+    /// - Returns: `[caches × new, heads × valueWidth]`, in the queries' type.
+    public func attend(
+        _ queries: Tensor, caches: [LayerCache], shape: AttentionShape, expandedType: ElementType = .float32
+    ) -> Tensor {
+        let new = queries.rows / caches.count
+        guard caches.contains(where: { isExpansionCheaper(new: new, cached: $0.count, shape: shape) }) else {
+            return attendAbsorbed(queries, caches: caches, shape: shape)
+        }
+        let out = Tensor(uninitialized: queries.rows, heads * valueWidth, type: queries.type)
+        for (sequence, cache) in caches.enumerated() {
+            let rows = sequence * new..<(sequence + 1) * new
+            out.rows(rows).assign(
+                isExpansionCheaper(new: new, cached: cache.count, shape: shape)
+                    ? attendExpanded(queries.rows(rows), cache: cache, shape: shape, type: expandedType)
+                    : attendAbsorbed(queries.rows(rows), caches: [cache], shape: shape))
+        }
+        return out
+    }
+
+    /// Whether expanding all keys and values costs less than the wider rows of absorbed attention, in multiplications of
+    /// one head: about 170 new tokens or more for DeepSeek-V2's widths.
+    func isExpansionCheaper(new: Int, cached: Int, shape: AttentionShape) -> Bool {
+        let (n, t) = (Double(new), Double(cached))
+        let pairs = n * t - n * (n - 1) / 2
+        let projection = Double(rank * (keyWidth + valueWidth))
+        let expanded = t * projection + pairs * Double(keyWidth + shape.sharedWidth + valueWidth)
+        let absorbed = n * projection + pairs * Double(2 * rank + shape.sharedWidth)
+        return expanded < absorbed
+    }
+
+    func attendAbsorbed(_ queries: Tensor, caches: [LayerCache], shape: AttentionShape) -> Tensor {
+        let mixed = LayerCache.attendLatent(
+            absorb(queries), caches: caches, heads: heads, rank: rank, scale: shape.scale)
+        return expand(mixed).converted(to: queries.type)
+    }
+
+    /// Expanded keys and values of all heads would be many times the cache: a few heads at a time.
+    private static var expansionMemory: Int { 64 << 20 }
+
+    func attendExpanded(_ queries: Tensor, cache: LayerCache, shape: AttentionShape, type wanted: ElementType) -> Tensor
+    {
+        // Pairs of bfloat16 must not straddle two parts.
+        let type = keyWidth % 2 == 0 && shape.sharedWidth % 2 == 0 ? wanted : .float32
+        let rows = cache.allRows(type)
+        let q = queries.converted(to: type)
+        let out = Tensor(uninitialized: q.rows, heads * valueWidth, type: type)
+        let height = keyWidth + valueWidth
+        let fitting = AbsorbedProjections.expansionMemory / (cache.count * height * type.byteWidth)
+        let step = min(heads, max(CPU.shared.threadCount, fitting))
+        for first in stride(from: 0, to: heads, by: step) {
+            let some = first..<min(heads, first + step)
+            let keysValues = keysAndValues(rows.columns(0..<rank), heads: some)
+            CPU.shared.parallel(some.count) { index in
+                let head = first + index
+                let width = keyWidth + shape.sharedWidth
+                var a = shape.arguments(
+                    tokens: cache.count, q: q.columns(head * width..<(head + 1) * width),
+                    k: keysValues.columns(index * height..<index * height + keyWidth),
+                    v: keysValues.columns(index * height + keyWidth..<(index + 1) * height),
+                    shared: shape.sharedWidth == 0 ? nil : rows.columns(rank..<rank + shape.sharedWidth),
+                    out: out.columns(head * valueWidth..<(head + 1) * valueWidth))
+                let logSumExp = Storage(bytes: q.rows * 4)
+                let scratch = Storage(bytes: shape.scratchBytes(tokens: cache.count, backward: false))
+                withExtendedLifetime((logSumExp, scratch)) {
+                    a.logSumExp = logSumExp.pointer.assumingMemoryBound(to: Float.self)
+                    a.scratch = scratch.pointer
+                    CPU.shared.kernels.attentionForward(&a)
+                }
+            }
+        }
+        return out.converted(to: queries.type)
+    }
+}
