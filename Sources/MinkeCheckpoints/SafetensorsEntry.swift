@@ -14,7 +14,7 @@ struct SafetensorsEntry: Sendable {
     init(_ value: JSON) throws {
         guard let object = value.objectValue else { throw InputError("its entry is not an object") }
         guard let typeName = object["dtype"]?.stringValue else { throw InputError("dtype is missing or not a string") }
-        guard let type = StoredType(rawValue: typeName) else {
+        guard let type = StoredType(rawValue: typeName), !type.isBlocked else {
             throw InputError("unknown dtype \"\(typeName.prefix(40))\"")
         }
         let shape = try SafetensorsEntry.sizes(object, "shape")

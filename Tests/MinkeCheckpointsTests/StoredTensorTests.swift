@@ -9,7 +9,8 @@ import Testing
         let directory = try TemporaryDirectory()
         try AtomicFile.write([0] + bytes, to: directory("file"))
         return StoredTensor(
-            name: "x", type: type, shape: [bytes.count / type.byteWidth], file: try MappedFile(path: directory("file")),
+            name: "x", type: type, shape: [bytes.count / type.blockBytes],
+            file: try MappedFile(path: directory("file")),
             range: 1..<1 + bytes.count)
     }
 
