@@ -3,7 +3,7 @@ import CMinkeKernels
 extension StoredType {
     /// Types that ``encode(_:to:)`` writes.
     public static let encodable: [StoredType] = [
-        .float32, .float16, .bfloat16, .q8_0, .q4_0, .q4_1, .q5_0, .q5_1, .q4K, .q5K, .q6K, .mxfp4,
+        .float32, .float16, .bfloat16, .q80, .q40, .q41, .q50, .q51, .q4K, .q5K, .q6K, .mxfp4,
     ]
 
     /// Encodes whole blocks of elements: to the nearest value, in blocks by the rule of `encode.c`.

@@ -3,7 +3,8 @@ import MinkeCheckpoints
 /// What the weights of a model are converted to: one type, or a mixture of types.
 public enum TargetType: String, Sendable, CaseIterable {
     case f32, f16, bf16
-    case q8_0, q4_0
+    case q80 = "q8_0"
+    case q40 = "q4_0"
     case q4K = "q4_k"
     case q5K = "q5_k"
     case q6K = "q6_k"
@@ -19,8 +20,8 @@ public enum TargetType: String, Sendable, CaseIterable {
         case .f32: .float32
         case .f16: .float16
         case .bf16: .bfloat16
-        case .q8_0: .q8_0
-        case .q4_0: .q4_0
+        case .q80: .q80
+        case .q40: .q40
         case .q4K, .q4KM: .q4K
         case .q5K: .q5K
         case .q6K: .q6K
@@ -32,8 +33,8 @@ public enum TargetType: String, Sendable, CaseIterable {
         switch self {
         case .f32: 0
         case .f16: 1
-        case .q4_0: 2
-        case .q8_0: 7
+        case .q40: 2
+        case .q80: 7
         case .q4K: 14
         case .q4KM: 15
         case .q5K: 16
@@ -62,7 +63,7 @@ public enum TargetType: String, Sendable, CaseIterable {
         return columns.isMultiple(of: type.blockElements) ? type : .float16
     }
 
-    private static let fallback: [StoredType: StoredType] = [.q4K: .q5_0, .q5K: .q5_1, .q6K: .q8_0]
+    private static let fallback: [StoredType: StoredType] = [.q4K: .q50, .q5K: .q51, .q6K: .q80]
 
     /// The first and last eighth of the layers, and every third between, have finer down projections.
     private static func isFiner(_ name: String, layers: Int) -> Bool {
