@@ -25,14 +25,15 @@ public struct ModelConverter {
     /// - Throws: ``InputError`` naming what is wrong with the folder or cannot be expressed.
     public func convert(folder path: String, toGGUF output: String) throws -> ConversionReport {
         let folder = try ModelFolder(path: path)
-        let configuration = try Self.configuration(of: folder)
+        let planner = WeightPlanner(configuration: try Self.configuration(of: folder), source: folder)
+        let configuration = planner.configuration
         var (metadata, notes) = try configuration.ggufMetadata(name: FileSystem.name(of: path))
         let vocabulary = try Self.vocabulary(of: path, configuration)
         metadata["general.file_type"] = .uint32(target.fileType)
         metadata["general.quantization_version"] = .uint32(2)
         for key in vocabulary.metadata.keys { metadata[key] = vocabulary.metadata[key] }
         notes += vocabulary.notes
-        let plans = try WeightPlanner(configuration: configuration, source: folder).ggufPlans()
+        let plans = try planner.ggufPlans()
         return try writeGGUF(plans, metadata, layers: configuration.numHiddenLayers, to: output, notes: notes)
     }
 

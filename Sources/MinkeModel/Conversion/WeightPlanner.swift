@@ -3,8 +3,18 @@ import MinkeFiles
 
 /// Lists the tensors of a model in either layout, made from a checkpoint in either.
 struct WeightPlanner<Source: CheckpointSource> {
+    /// The configuration, without the prediction modules when the checkpoint does not have them.
     let configuration: ModelConfiguration
     let source: Source
+
+    init(configuration: ModelConfiguration, source: Source) {
+        var configuration = configuration
+        if !source.hasTensor("model.layers.\(configuration.numHiddenLayers).eh_proj.weight") {
+            configuration.numNextnPredictLayers = 0
+        }
+        self.configuration = configuration
+        self.source = source
+    }
 
     /// The tensors of a GGUF file.
     func ggufPlans() throws -> [WeightPlan] {
