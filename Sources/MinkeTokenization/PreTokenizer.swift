@@ -37,18 +37,18 @@ public struct PreTokenizer: Sendable {
     private static let gpt2Expression =
         #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
-    private static func split(_ pattern: String) -> JSON {
+    static func split(_ pattern: String) -> JSON {
         ["type": "Split", "pattern": ["Regex": .string(pattern)], "behavior": "Isolated", "invert": false]
     }
 
-    private static func byteLevel(usesExpression: Bool) -> JSON {
+    static func byteLevel(usesExpression: Bool) -> JSON {
         ["type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": .bool(usesExpression)]
     }
 }
 
 extension PreTokenizer {
-    /// Steps written in this file, which tests prove to parse.
-    private init(known steps: [JSON]) {
+    /// Steps written in this module, which tests prove to parse.
+    init(known steps: [JSON]) {
         do {
             self.steps = try steps.map(Step.init(parsing:))
         } catch {

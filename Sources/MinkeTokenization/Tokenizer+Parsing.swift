@@ -108,13 +108,22 @@ extension Tokenizer {
         return spellings
     }
 
-    /// The merges with the ids of their three tokens.
+    /// The merges of the file with the ids of their three tokens.
     private static func rules(
         _ merges: JSON?, spellings: [(spelling: String, id: Int)], added: [AddedToken]
     ) throws -> [(left: Int32, right: Int32, result: Int32)] {
         guard let merges = merges?.arrayValue else {
             throw InputError("there is no list of merges", at: "model.merges")
         }
+        return try rules(merges, at: "model.merges", spellings: spellings, added: added)
+    }
+
+    /// Merges in the order of their ranks, with the ids of their three tokens.
+    ///
+    /// - Parameter place: what the list is called, for messages.
+    static func rules(
+        _ merges: some Collection<JSON>, at place: String, spellings: [(spelling: String, id: Int)], added: [AddedToken]
+    ) throws -> [(left: Int32, right: Int32, result: Int32)] {
         let tokens = ByteStringTable(capacity: spellings.count)
         var ids: [Int32] = []
         for (spelling, id) in spellings {
@@ -126,20 +135,20 @@ extension Tokenizer {
         rules.reserveCapacity(merges.count)
         for (rank, merge) in merges.enumerated() {
             guard let (left, right) = parts(of: merge) else {
-                throw InputError("a merge is not two tokens", at: "model.merges[\(rank)]")
+                throw InputError("a merge is not two tokens", at: "\(place)[\(rank)]")
             }
             guard let leftBytes = ByteAlphabet.bytes(spelled: left),
                 let rightBytes = ByteAlphabet.bytes(spelled: right),
-                let leftPlace = tokens.index(of: leftBytes), let rightPlace = tokens.index(of: rightBytes),
-                let place = tokens.index(of: leftBytes + rightBytes)
+                let leftIndex = tokens.index(of: leftBytes), let rightIndex = tokens.index(of: rightBytes),
+                let index = tokens.index(of: leftBytes + rightBytes)
             else {
                 throw InputError(
                     "the merge of \(left.prefix(60)) and \(right.prefix(60)) has tokens that are not in the vocabulary",
-                    at: "model.merges[\(rank)]")
+                    at: "\(place)[\(rank)]")
             }
             // Added tokens are cut out beforehand, so no merge may produce one: text must not turn into control tokens.
-            if addedIDs.contains(ids[place]) { continue }
-            rules.append((ids[leftPlace], ids[rightPlace], ids[place]))
+            if addedIDs.contains(ids[index]) { continue }
+            rules.append((ids[leftIndex], ids[rightIndex], ids[index]))
         }
         return rules
     }

@@ -111,6 +111,8 @@ struct TokenRoles {
     enum Token {
         case named(String, key: String)
         case oneOf([String])
+        /// The id that a GGUF file gives under a key.
+        case numbered(Int, key: String)
 
         func id(in vocabulary: Vocabulary) throws -> Int32? {
             switch self {
@@ -118,6 +120,11 @@ struct TokenRoles {
             case .named(let name, let key):
                 guard let id = vocabulary.id(spelled: name) else {
                     throw InputError("the token \(name) is not in the vocabulary", at: "tokenizer_config.json: \(key)")
+                }
+                return id
+            case .numbered(let number, let key):
+                guard let id = Int32(exactly: number), vocabulary.spelling(of: number) != nil else {
+                    throw InputError("the token \(number) is not in the vocabulary", at: key)
                 }
                 return id
             }
