@@ -1,5 +1,6 @@
 import ArgumentParser
 import Minke
+import MinkeCheckpoints
 
 /// `minke convert`
 struct ConvertCommand: ParsableCommand {
@@ -54,6 +55,7 @@ struct ConvertCommand: ParsableCommand {
             try Self.copyTokenizer(from: input, to: output)
         case (false, false):
             report = try converter.convert(gguf: input, toFolder: output)
+            report.notes += try Self.writeTokenizer(of: GGUFFile(path: input), to: output)
         }
         progress.end()
         if json {
@@ -75,6 +77,31 @@ struct ConvertCommand: ParsableCommand {
                 try AtomicFile.write(FileSystem.readAll(path), to: FileSystem.join(target, name))
             }
         }
+    }
+}
+
+extension ConvertCommand {
+    /// Writes the tokenizer and chat template of a GGUF file into a folder; returns what hindered it.
+    private static func writeTokenizer(of file: GGUFFile, to folder: String) throws -> [String] {
+        let model = try file.metadata.string("tokenizer.ggml.model") ?? "none"
+        guard model != "none", model != "no_vocab" else { return ["the file has no vocabulary: no tokenizer.json"] }
+        let tokenizer: Tokenizer
+        do {
+            tokenizer = try Tokenizer(gguf: file)
+        } catch let error as InputError {
+            return ["no tokenizer.json: \(error)"]
+        }
+        let context = try file.metadata.string("general.architecture").flatMap {
+            try file.metadata.integer("\($0).context_length")
+        }
+        try tokenizer.write(to: folder, maximumLength: context ?? 2048)
+        if let template = file.chatTemplate {
+            let path = FileSystem.join(folder, "tokenizer_config.json")
+            var options = try JSON(parsing: FileSystem.readAll(path)).objectValue ?? [:]
+            options["chat_template"] = .string(template)
+            try AtomicFile.write(JSON.object(options).text(indented: true) + "\n", to: path)
+        }
+        return []
     }
 }
 

@@ -25,7 +25,7 @@ public struct ConversionReport: Sendable {
     /// Kinds that the model has.
     public private(set) var parts: [Part] = []
     /// What could not be carried over, or was made up.
-    public internal(set) var notes: [String] = []
+    public var notes: [String] = []
 
     public var bytesBefore: Int { parts.reduce(0) { $0 + $1.bytesBefore } }
     public var bytesAfter: Int { parts.reduce(0) { $0 + $1.bytesAfter } }

@@ -103,7 +103,7 @@ struct GGUFVocabulary {
             if any(#"\s?\p{L}+"#) { return "deepseek-coder" }
             if any(#"\s?[A-Za-z"#) { return "deepseek-llm" }
         }
-        if any(#"[\p{Han}]+"#) { return "kimi-k2" }
+        if any(#"\p{Han}"#) { return "kimi-k2" }
         if patterns.count == 1, any("'s|'t|'re") {
             if any(#"\p{N}{1,3}"#) { return "llama-bpe" }
             if any(#"|\p{N}|"#) { return "qwen2" }

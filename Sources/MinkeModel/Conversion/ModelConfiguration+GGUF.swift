@@ -26,7 +26,12 @@ extension ModelConfiguration {
         keys["rope.dimension_count"] = integer(qkRopeHeadDim)
         keys["rope.freq_base"] = number(ropeTheta)
         if family.isLatent { addLatent(to: &keys) } else { addMultiHead(to: &keys) }
-        let notes = addScaling(to: &keys)
+        var notes = addScaling(to: &keys)
+        if nRoutedExperts > 0, topkMethod == .groupLimitedGreedy {
+            notes.append(
+                "llama.cpp chooses groups of experts by their two best, this model by the best one: some tokens take other "
+                    + "experts there")
+        }
         return (keys.metadata, notes)
     }
 

@@ -67,7 +67,8 @@ public struct ModelConverter {
 
     // MARK: To Hugging Face
 
-    /// Converts a GGUF file to a folder with `config.json` and `model.safetensors`. The tokenizer is not written.
+    /// Converts a GGUF file to a folder with `config.json` and `model.safetensors`. Its
+    /// tokenizer is left to `Tokenizer.init(gguf:)`.
     ///
     /// - Throws: ``InputError`` naming what is wrong with the file or cannot be expressed.
     public func convert(gguf path: String, toFolder output: String) throws -> ConversionReport {
@@ -79,7 +80,7 @@ public struct ModelConverter {
         return try writeFolder(plans, configuration.json.objectValue ?? [:], to: output)
     }
 
-    /// Converts a folder to another type, FP8 among the sources; its other files are copied.
+    /// Converts a folder to another type, from FP8 too. Only weights and `config.json` are written.
     ///
     /// - Throws: ``InputError`` naming what is wrong with the folder or cannot be expressed.
     public func convert(folder path: String, toFolder output: String) throws -> ConversionReport {
