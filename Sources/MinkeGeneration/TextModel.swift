@@ -40,10 +40,14 @@ public final class TextModel: @unchecked Sendable {
         }
         stopTokens =
             try stopTokens ?? Self.stopTokens(checkpoint.configuration, at: checkpoint.configurationPath)
-        let precision = options.precision(
-            weightBytes: try checkpoint.storedTensors().reduce(0) { $0 + $1.bytes.count })
+        let weightBytes = try checkpoint.storedTensors().reduce(0) { $0 + $1.bytes.count }
+        let precision = options.precision(weightBytes: weightBytes)
+        // Small models are expanded: their products then read packed copies.
+        let keepsStored = precision == .fast || weightBytes >= LoadOptions.exactBytes
         self.init(
-            try LanguageModel(contentsOf: checkpoint, options: ModelOptions(precision: precision)),
+            try LanguageModel(
+                contentsOf: checkpoint,
+                options: ModelOptions(precision: precision, keepsStoredWeights: keepsStored)),
             tokenizer: tokenizer, stopTokens: stopTokens, cacheType: options.cacheType(for: precision))
     }
 

@@ -26,7 +26,7 @@ extension LanguageModel {
                 bytes += whole * min(1, Double(tokens) / Double(max(1, parameter.rows)))
                 // Tied to the head, it is read as that too.
                 if configuration.tieWordEmbeddings { bytes += whole }
-            } else if parameter.groups > 1 {
+            } else if weight.name.contains(".mlp.experts.") {
                 let unread = 1 - Double(configuration.numExpertsPerTok) / Double(parameter.groups)
                 bytes += whole * (1 - pow(unread, Double(tokens)))
             } else {

@@ -26,7 +26,7 @@ public final class LanguageModel {
         _ configuration: ModelConfiguration, weights source: WeightSource, options: ModelOptions = ModelOptions()
     ) throws {
         try configuration.validate()
-        let build = WeightBuilder(source)
+        let build = WeightBuilder(source, options)
         self.configuration = configuration
         self.options = options
         embedding = try build.matrix(

@@ -21,8 +21,9 @@ final class LatentAttention {
     /// `[heads × (nope + rope), q_lora_rank]`
     private let queryUp: Parameter?
     private let latentNorm: Parameter
-    /// kv_b_proj, `[heads × (nope + value), kv_lora_rank]`: per head the key's rows, then the value's.
-    private let keyValueUp: Parameter
+    /// kv_b_proj, `[heads × (nope + value), kv_lora_rank]`: per head the key's rows, then the value's. Nil where the
+    /// weights stay in their file: `absorbed` has both halves then.
+    private let keyValueUp: Parameter?
     private let absorbed: AbsorbedProjections
     /// `[hidden, heads × value]`
     private let output: Parameter
@@ -61,8 +62,16 @@ final class LatentAttention {
             queryUp = nil
         }
         latentNorm = try build.vector(prefix + "kv_a_layernorm.weight", kvLoraRank, role: .norm)
-        keyValueUp = try build.matrix([(prefix + "kv_b_proj.weight", heads * (nope + value))], columns: kvLoraRank)
-        absorbed = AbsorbedProjections(keyValueUp, heads: heads, keyWidth: nope, valueWidth: value)
+        let upName = prefix + "kv_b_proj.weight"
+        if let checkpoint = build.storedCheckpoint {
+            keyValueUp = nil
+            absorbed = try build.absorbedProjections(
+                upName, heads: heads, keyWidth: nope, valueWidth: value, rank: kvLoraRank, in: checkpoint)
+        } else {
+            let up = try build.matrix([(upName, heads * (nope + value))], columns: kvLoraRank)
+            keyValueUp = up
+            absorbed = AbsorbedProjections(up, heads: heads, keyWidth: nope, valueWidth: value)
+        }
         output = try build.matrix(
             [(prefix + "o_proj.weight", c.hiddenSize)], columns: heads * value, role: .outputMatrix)
         outputBias = c.attentionBias ? try build.vector(prefix + "o_proj.bias", c.hiddenSize, role: .bias) : nil
@@ -109,7 +118,9 @@ final class LatentAttention {
     ) -> Variable {
         let (queries, latent, rotaryKey) = project(x, context, tape)
         context.cache([latent.value, rotaryKey.value])
-        let keysValues = tape.linear(latent, keyValueUp)
+        let keysValues =
+            keyValueUp.map { tape.linear(latent, $0) }
+            ?? Variable(absorbed.keysAndValues(latent.value, heads: 0..<heads))
         let mixed = tape.attention(
             queries, keys: HeadColumns(keysValues, stride: nope + value),
             values: HeadColumns(keysValues, offset: nope, stride: nope + value), shared: rotaryKey, shape: shape,

@@ -23,13 +23,30 @@ extension ModelConfiguration {
             throw InputError("hidden_act \(act.text()) is not supported", at: "hidden_act", remedy: "only silu is")
         }
         if let quantization = json["quantization_config"], !quantization.isNull {
-            throw InputError(
-                "quantised checkpoints are not supported yet", at: "quantization_config",
-                remedy: "convert the weights to bf16 first")
+            try Self.checkQuantization(quantization)
         }
         try readRotary(keys)
         if family.isLatent { try readLatent(keys) } else { try readMultiHead(keys) }
         try validate()
+    }
+
+    /// FP8 with a scale per block of 128 × 128 is what DeepSeek's releases have; its tensors say the rest themselves.
+    private static func checkQuantization(_ quantization: JSON) throws {
+        let place = "quantization_config"
+        let method = quantization["quant_method"]?.stringValue ?? "unknown"
+        guard method == "fp8" else {
+            throw InputError(
+                "the quantisation \"\(method.prefix(40))\" is not supported", at: place,
+                remedy: "fp8 with blocks is; convert others to bf16")
+        }
+        let block = quantization["weight_block_size"]?.arrayValue?.map(\.intValue)
+        guard block == [128, 128] else {
+            throw InputError(
+                "weight_block_size must be [128, 128]", at: place, remedy: "convert the weights to bf16 first")
+        }
+        if let format = quantization["fmt"], format != "e4m3" {
+            throw InputError("fmt \(format.text().prefix(40)) is not supported, only e4m3", at: place)
+        }
     }
 
     private mutating func readRotary(_ keys: Keys) throws {

@@ -3,8 +3,14 @@ import MinkeTensors
 /// How a model computes.
 public struct ModelOptions: Equatable, Sendable {
     public var precision: Precision
+    /// Whether matrices stay in their files, in the format they have there, instead of being expanded to `float32`.
+    /// Such a model cannot be trained.
+    public var keepsStoredWeights: Bool
 
-    public init(precision: Precision = .float32) { self.precision = precision }
+    public init(precision: Precision = .float32, keepsStoredWeights: Bool = false) {
+        self.precision = precision
+        self.keepsStoredWeights = keepsStoredWeights
+    }
 }
 
 /// The arithmetic of the products.

@@ -79,9 +79,13 @@ public struct Initialization: Equatable, Sendable {
 /// Makes parameters one by one and remembers which tensors of the checkpoint they hold.
 final class WeightBuilder {
     let source: WeightSource
-    private(set) var weights: [NamedWeight] = []
+    let options: ModelOptions
+    var weights: [NamedWeight] = []
 
-    init(_ source: WeightSource) { self.source = source }
+    init(_ source: WeightSource, _ options: ModelOptions = ModelOptions()) {
+        self.source = source
+        self.options = options
+    }
 
     /// A vector of `count` values.
     func vector(_ name: String, _ count: Int, role: WeightRole) throws -> Parameter {
@@ -119,6 +123,12 @@ final class WeightBuilder {
                 }
             }
         }
+        if let checkpoint = storedCheckpoint, !isVector {
+            let stored = try pieces.map { try storedRows($0.name, in: checkpoint) }
+            let parameter = Parameter(pieces[0].name, stored: stored, groups: groups)
+            add(pieces, of: parameter, role: role)
+            return parameter
+        }
         let parameter = Parameter(pieces[0].name, Tensor(uninitialized: rows, columns), groups: groups)
         var row = 0
         for piece in pieces {
@@ -132,7 +142,7 @@ final class WeightBuilder {
         return parameter
     }
 
-    private func check(
+    func check(
         _ piece: (name: String, rows: Int), columns: Int, isVector: Bool, in checkpoint: Checkpoint
     ) throws {
         let tensor = try checkpoint.tensor(piece.name)
@@ -141,9 +151,7 @@ final class WeightBuilder {
             throw InputError(
                 "shape \(tensor.shape) does not fit the configuration, which needs \(expected)", at: tensor.location)
         }
-        guard tensor.type.isBlocked || [.float32, .float16, .bfloat16, .float64].contains(tensor.type) else {
-            throw InputError("a weight of type \(tensor.type.rawValue) cannot be used", at: tensor.location)
-        }
+        _ = try MatrixReader(piece.name, in: checkpoint)
     }
 
     private func fill(_ weight: NamedWeight) throws {
@@ -153,10 +161,12 @@ final class WeightBuilder {
                 try weight.value.withUnsafeMutableBytes { try split.copyFloats(to: $0.bindMemory(to: Float.self)) }
                 return
             }
-            let tensor = try checkpoint.tensor(weight.name)
-            try weight.value.withUnsafeMutableBytes { try tensor.copyFloats(to: $0.bindMemory(to: Float.self)) }
+            let reader = try MatrixReader(weight.name, in: checkpoint)
+            try weight.value.withUnsafeMutableBytes {
+                try reader.read(0..<reader.rowCount, to: $0.bindMemory(to: Float.self))
+            }
             guard weight.value.isFinite else {
-                throw InputError("holds values that are not finite (NaN or infinity)", at: tensor.location)
+                throw InputError("holds values that are not finite (NaN or infinity)", at: reader.tensor.location)
             }
         case .random(let seed, let initialization):
             let deviation = Float(initialization.deviation(of: weight.role))

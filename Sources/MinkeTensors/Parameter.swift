@@ -2,17 +2,24 @@ import CMinkeKernels
 
 /// A weight: one matrix `[rows, columns]`, or `groups` of them stacked (the same projection of every expert).
 ///
-/// The value is kept in `float32`; products read packed copies in the compute type, made once after each change and
-/// kept for as long as the value stays. A layer computes `y = x·Wᵀ`.
+/// A weight that can be trained has its value in `float32`; products read packed copies in the compute type, made once
+/// after each change and kept for as long as the value stays. A stored weight is read where it lies, in the format of
+/// its file, and never changes. A layer computes `y = x·Wᵀ`.
 public final class Parameter {
     /// The name in a checkpoint of the whole parameter, for messages; pieces have their own names.
     public let name: String
-    /// Master copy, `float32`, `[groups × rows, columns]`.
-    public let value: Tensor
+    /// Master copy, `float32`, `[groups × rows, columns]`. Stored weights have none.
+    public var value: Tensor {
+        guard let master else { preconditionFailure("\(name) is stored and has no master copy") }
+        return master
+    }
+    private let master: Tensor?
+    /// The pieces of a stored weight, one below the other and as many for every group; empty for others.
+    let stored: [StoredRows]
     public let groups: Int
     /// Rows of one of the stacked matrices.
-    public var rows: Int { value.rows / groups }
-    public var columns: Int { value.columns }
+    public let rows: Int
+    public let columns: Int
     /// Whether a tape computes gradients for it.
     public var isTrainable = true
     /// The sum of the gradients since the last `clearGradient()`, `float32`; `nil` when nothing reached it.
@@ -26,14 +33,48 @@ public final class Parameter {
     public init(_ name: String, _ value: Tensor, groups: Int = 1) {
         precondition(value.type == .float32 && value.rows % groups == 0)
         self.name = name
-        self.value = value
+        master = value
+        stored = []
         self.groups = groups
+        rows = value.rows / groups
+        columns = value.columns
     }
 
-    public var count: Int { value.count }
+    /// A weight that stays where it is.
+    ///
+    /// - Parameter pieces: rows of equal width, one below the other, as many pieces for every group.
+    public init(_ name: String, stored pieces: [StoredRows], groups: Int = 1) {
+        precondition(!pieces.isEmpty && pieces.count % groups == 0)
+        precondition(pieces.allSatisfy { $0.columns == pieces[0].columns })
+        self.name = name
+        master = nil
+        stored = pieces
+        self.groups = groups
+        rows = pieces.prefix(pieces.count / groups).reduce(0) { $0 + $1.rows }
+        columns = pieces[0].columns
+        isTrainable = false
+    }
+
+    /// Whether the weight lies in a file's format instead of having a master copy.
+    public var isStored: Bool { master == nil }
+
+    public var count: Int { groups * rows * columns }
 
     /// Bytes of the whole weight as products read it.
-    public var storedBytes: Int { count * value.type.byteWidth }
+    public var storedBytes: Int { isStored ? stored.reduce(0) { $0 + $1.bytes } : count * value.type.byteWidth }
+
+    /// Row `row` as floats.
+    func copyRow(_ row: Int, to target: UnsafeMutablePointer<Float>) {
+        guard isStored else {
+            target.update(from: value.floats + row * value.stride, count: columns)
+            return
+        }
+        var row = row
+        for piece in stored {
+            if row < piece.rows { return piece.decode(row: row, to: target) }
+            row -= piece.rows
+        }
+    }
 
     /// Tells that `value` was changed in place, so that packed copies are made anew.
     public func didChange() { version += 1 }

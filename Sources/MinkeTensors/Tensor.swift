@@ -47,6 +47,9 @@ public struct Tensor: Sendable {
         self.type = type
     }
 
+    /// Keeps the memory alive.
+    var owner: AnyObject { storage }
+
     /// The memory of element (0, 0).
     var pointer: UnsafeMutableRawPointer { storage.pointer + offset * type.byteWidth }
 
@@ -122,6 +125,19 @@ public struct Tensor: Sendable {
     ) rethrows -> Result {
         precondition(isContiguous)
         return try body(UnsafeMutableRawBufferPointer(start: pointer, count: count * type.byteWidth))
+    }
+
+    /// The matrix turned over, in another type if asked for.
+    public func transposed(type: ElementType) -> Tensor {
+        let source = converted(to: .float32)
+        let result = Tensor(uninitialized: columns, rows)
+        CPU.shared.parallel(columns, chunk: Tensor.rowsPerTask) { range in
+            for column in range {
+                let to = result.floats + column * rows
+                for row in 0..<rows { to[row] = source.floats[row * source.stride + column] }
+            }
+        }
+        return result.converted(to: type)
     }
 
     /// Sets every element of a contiguous tensor to zero.

@@ -1,5 +1,6 @@
 import MinkeCheckpoints
 import MinkeFiles
+import MinkeTensors
 
 /// A checkpoint whose tensors go by the names of Hugging Face's.
 protocol CheckpointSource {
@@ -9,13 +10,14 @@ protocol CheckpointSource {
 
 extension ModelFolder: CheckpointSource {}
 extension GGUFModel: CheckpointSource {}
+extension Checkpoint: CheckpointSource {}
 
 /// The rows of a stored matrix as floats, with the scales of FP8 checkpoints applied.
 struct MatrixReader: Sendable {
     let tensor: StoredTensor
     let rowCount: Int
     let columns: Int
-    private let scales: BlockScales?
+    let scales: BlockScales?
 
     /// - Throws: ``InputError`` when there is no such tensor, it holds no floating-point numbers, or its scales do not fit.
     init(_ name: String, in source: some CheckpointSource) throws {
@@ -30,7 +32,7 @@ struct MatrixReader: Sendable {
             throw InputError("shape \(tensor.shape) is not that of a weight", at: tensor.location)
         }
         guard tensor.type.formatCode != nil || tensor.type == .float64 else {
-            throw InputError("a weight of type \(tensor.type.rawValue) cannot be converted", at: tensor.location)
+            throw InputError("a weight of type \(tensor.type.rawValue) cannot be used", at: tensor.location)
         }
         if tensor.type == .float8E4M3, scales == nil {
             throw InputError("FP8 without its scales (\(tensor.name)_scale_inv)", at: tensor.location)
@@ -63,8 +65,14 @@ struct BlockScales: Sendable {
                 at: scales.location)
         }
         factors = try scales.floats()
+        guard factors.allSatisfy(\.isFinite) else {
+            throw InputError("holds scales that are not finite (NaN or infinity)", at: scales.location)
+        }
         width = scales.shape[1]
     }
+
+    /// One row for each row of blocks.
+    var tensor: Tensor { Tensor(factors, rows: factors.count / max(1, width), columns: width) }
 
     func apply(to elements: UnsafeMutableBufferPointer<Float>, rows: Range<Int>, columns: Int) {
         for (index, row) in rows.enumerated() {

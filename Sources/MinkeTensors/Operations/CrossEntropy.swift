@@ -25,12 +25,18 @@ extension Tape {
         let scale = lossScale / Float(max(1, counted))
         var losses = [Float](repeating: 0, count: input.rows)
         let dx = isRecording ? Tensor(uninitialized: input.rows, input.columns, type: x.gradientType) : nil
-        let panels = head.packed(computeType, transposed: true).pointer(group: 0)
+        precondition(!isRecording || !head.isStored, "stored weights are not trained through")
+        let panels = head.isStored ? nil : head.packed(computeType, transposed: true).pointer(group: 0)
         for first in stride(from: 0, to: input.rows, by: Tape.lossRows) {
             let rows = first..<min(input.rows, first + Tape.lossRows)
             let part = input.rows(rows)
             let logits = Tensor(uninitialized: rows.count, vocabulary)
-            Product.multiply(part, panels: panels, into: logits)
+            if let panels {
+                Product.multiply(part, panels: panels, into: logits)
+            } else {
+                StoredProduct.multiply(
+                    part, head.stored, offsets: [0, part.rows], into: logits, usesIntegers: computeType == .bfloat16)
+            }
             // In float the gradient may overwrite the logits; in bfloat16 it is half as wide.
             let dLogits =
                 computeType == .float32 ? logits : Tensor(uninitialized: rows.count, vocabulary, type: computeType)

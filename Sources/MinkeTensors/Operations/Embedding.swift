@@ -12,7 +12,7 @@ extension Tape {
         let value = Tensor(uninitialized: tokens.count, width)
         for (row, token) in tokens.enumerated() {
             precondition(Int(token) < weight.rows && token >= 0, "token outside the vocabulary")
-            value.pointer(row: row).copyMemory(from: weight.value.pointer(row: Int(token)), byteCount: width * 4)
+            weight.copyRow(Int(token), to: value.floats + row * width)
         }
         let y = Variable(value)
         record {

@@ -12,6 +12,13 @@ extension Tape {
     /// - Returns: `[slots, rows of one W]`.
     public func groupedLinear(_ x: Variable, _ weight: Parameter, offsets: [Int]) -> Variable {
         precondition(x.value.type == computeType && offsets.count == weight.groups + 1)
+        if weight.isStored {
+            precondition(!isRecording, "stored weights are not trained through")
+            let value = Tensor(uninitialized: x.value.rows, weight.rows)
+            StoredProduct.multiply(
+                x.value, weight.stored, offsets: offsets, into: value, usesIntegers: computeType == .bfloat16)
+            return Variable(value.converted(to: computeType))
+        }
         let value = Tensor(uninitialized: x.value.rows, weight.rows, type: computeType)
         Tape.multiplyGroups(x.value, weight.packed(computeType, transposed: true), into: value, offsets: offsets)
         let y = Variable(value)

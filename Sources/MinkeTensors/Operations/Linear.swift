@@ -17,6 +17,7 @@ extension Tape {
         precision: ElementType? = nil, output: ElementType? = nil
     ) -> Variable {
         let type = precision ?? computeType
+        if weight.isStored { return storedLinear(x, weight, bias: bias, addedTo: residual, type: type, output: output) }
         let operand = x.value.converted(to: type)
         let outputType = residual == nil ? output ?? type : .float32
         let value = Tensor(uninitialized: operand.rows, weight.value.rows, type: outputType)
@@ -45,6 +46,24 @@ extension Tape {
             y.releaseGradient()
         }
         return y
+    }
+
+    /// The same with a stored weight, which has no gradient to pass on.
+    private func storedLinear(
+        _ x: Variable, _ weight: Parameter, bias: Parameter?, addedTo residual: Variable?, type: ElementType,
+        output: ElementType?
+    ) -> Variable {
+        precondition(!isRecording, "stored weights are not trained through")
+        let value = Tensor(uninitialized: x.value.rows, weight.rows)
+        StoredProduct.multiply(
+            x.value, weight.stored, offsets: [0, x.value.rows], into: value, base: residual?.value,
+            usesIntegers: type == .bfloat16)
+        if let bias {
+            CPU.shared.kernels.addBias(
+                value.pointer, value.type.code, Int64(value.stride), bias.value.floats, Int64(value.rows),
+                Int64(value.columns))
+        }
+        return Variable(residual == nil ? value.converted(to: output ?? type) : value)
     }
 
     /// dx (+)= dy·W.

@@ -1,0 +1,78 @@
+import MinkeCheckpoints
+import MinkeFiles
+import MinkeTensors
+
+extension WeightBuilder {
+    /// The checkpoint whose matrices stay where they are, if they shall.
+    var storedCheckpoint: Checkpoint? {
+        if options.keepsStoredWeights, case .checkpoint(let checkpoint, _) = source { checkpoint } else { nil }
+    }
+
+    /// The rows of a matrix as they lie in the checkpoint.
+    func storedRows(_ name: String, in checkpoint: Checkpoint) throws -> StoredRows {
+        let reader = try MatrixReader(name, in: checkpoint)
+        guard let format = reader.tensor.type.formatCode,
+            let rows = StoredRows(
+                format: format, bytes: reader.tensor.bytes, rows: reader.rowCount, columns: reader.columns,
+                scales: reader.scales?.tensor, owner: reader.tensor.owner)
+        else {
+            throw InputError(
+                "a weight of type \(reader.tensor.type.rawValue) cannot be used in place", at: reader.tensor.location,
+                remedy: "convert the model first")
+        }
+        return rows
+    }
+
+    /// The halves of `kv_b_proj` for decoding: as newer GGUF files have them, or cut out of the whole matrix, the key's
+    /// half transposed in memory.
+    func absorbedProjections(
+        _ name: String, heads: Int, keyWidth: Int, valueWidth: Int, rank: Int, in checkpoint: Checkpoint
+    ) throws -> AbsorbedProjections {
+        let prefix = String(name.dropLast("kv_b_proj.weight".count))
+        let keyName = prefix + "k_b_proj.weight"
+        let valueName = prefix + "v_b_proj.weight"
+        let keys: Parameter
+        let values: Parameter
+        if let split = try SplitKeyValue(name, in: checkpoint, heads: heads) {
+            try split.check(rows: heads * (keyWidth + valueWidth), columns: rank)
+            let stored = (keys: try storedRows(keyName, in: checkpoint), values: try storedRows(valueName, in: checkpoint))
+            guard stored.keys.columns == keyWidth, stored.values.rows == heads * valueWidth else {
+                throw InputError(
+                    "keys of width \(stored.keys.columns) do not fit the configuration, which needs \(keyWidth)",
+                    at: "\(checkpoint.path): tensor \"\(keyName)\"")
+            }
+            keys = Parameter(
+                keyName, stored: (0..<heads).map { stored.keys.rows($0 * rank..<($0 + 1) * rank) }, groups: heads)
+            values = Parameter(
+                valueName, stored: (0..<heads).map { stored.values.rows($0 * valueWidth..<($0 + 1) * valueWidth) },
+                groups: heads)
+        } else {
+            let height = keyWidth + valueWidth
+            try check((name, heads * height), columns: rank, isVector: false, in: checkpoint)
+            let whole = try storedRows(name, in: checkpoint)
+            let type = options.precision.computeType
+            keys = Parameter(
+                keyName,
+                stored: (0..<heads).map {
+                    StoredRows(whole.rows($0 * height..<$0 * height + keyWidth).decoded().transposed(type: type))
+                }, groups: heads)
+            values = Parameter(
+                valueName, stored: (0..<heads).map { whole.rows($0 * height + keyWidth..<($0 + 1) * height) },
+                groups: heads)
+        }
+        add([(keyName, heads * rank)], of: keys, role: .matrix)
+        add([(valueName, heads * valueWidth)], of: values, role: .matrix)
+        return AbsorbedProjections(keys: keys, values: values, usesIntegers: options.precision == .fast)
+    }
+
+    /// Remembers which tensors a stored parameter is made of.
+    func add(_ pieces: [(name: String, rows: Int)], of parameter: Parameter, role: WeightRole) {
+        var row = 0
+        for piece in pieces {
+            weights.append(
+                NamedWeight(
+                    name: piece.name, parameter: parameter, rows: row..<row + piece.rows, isVector: false, role: role))
+            row += piece.rows
+        }
+    }
+}

@@ -1,0 +1,156 @@
+import CMinkeKernels
+
+/// Products of activations with stored weights, split over the threads.
+///
+/// Groups of few rows are multiplied with the weights as they lie; for many rows, panels of 32 weight rows are decoded
+/// (or brought to 8 bits) by the task that multiplies with them, so that nothing is kept twice in memory.
+struct StoredProduct {
+    /// Rows of one group for which decoding panels does not pay.
+    private static let fewRows = 6
+
+    private let x: Tensor
+    private let out: Tensor
+    private let base: Tensor?
+    private var dots: [Part] = []
+    private var panels: [Part] = []
+
+    /// One piece of a weight and the rows of `x` that meet it; its products begin at column `column` of `out`.
+    private struct Part {
+        let weight: StoredRows
+        let rows: Range<Int>
+        let column: Int
+        let usesIntegers: Bool
+    }
+
+    /// out = x·Wᵀ (+ base), for each group of rows with its own W.
+    ///
+    /// - Parameters:
+    ///   - weight: the pieces of the groups' matrices, one below the other; as many for every group.
+    ///   - offsets: group g has rows `offsets[g]..<offsets[g + 1]` of `x` and `out`.
+    ///   - out: `float32`.
+    ///   - base: `float32`, of the shape of `out`.
+    ///   - usesIntegers: whether activations may be quantised to 8 bits for blocks of few bits, and to bfloat16 for the
+    ///     rest; otherwise products are taken in `float32`.
+    static func multiply(
+        _ x: Tensor, _ weight: [StoredRows], offsets: [Int], into out: Tensor, base: Tensor? = nil, usesIntegers: Bool
+    ) {
+        var product = StoredProduct(x: x.converted(to: .float32), out: out, base: base)
+        product.plan(weight, offsets: offsets, usesIntegers: usesIntegers && CPU.shared.kernels.productBytes != nil)
+        product.runDots()
+        product.runPanels(narrow: usesIntegers && CPU.shared.kernels.productBytes != nil)
+    }
+
+    private init(x: Tensor, out: Tensor, base: Tensor?) {
+        self.x = x
+        self.out = out
+        self.base = base
+    }
+
+    private mutating func plan(_ weight: [StoredRows], offsets: [Int], usesIntegers: Bool) {
+        let groups = offsets.count - 1
+        let pieces = weight.count / groups
+        for group in 0..<groups where offsets[group] < offsets[group + 1] {
+            let rows = offsets[group]..<offsets[group + 1]
+            var column = 0
+            for piece in weight[group * pieces..<(group + 1) * pieces] {
+                let part = Part(
+                    weight: piece, rows: rows, column: column, usesIntegers: usesIntegers && piece.isBlocked)
+                if rows.count <= Self.fewRows { dots.append(part) } else { panels.append(part) }
+                column += piece.rows
+            }
+        }
+    }
+
+    /// Parts cut into ranges of weight rows, for the threads to take one by one.
+    private static func tasks(_ parts: [Part], rowsPerTask: Int) -> [(part: Part, rows: Range<Int>)] {
+        parts.flatMap { part in
+            stride(from: 0, to: part.weight.rows, by: rowsPerTask).map {
+                (part, $0..<min(part.weight.rows, $0 + rowsPerTask))
+            }
+        }
+    }
+
+    private func runDots() {
+        guard !dots.isEmpty else { return }
+        let kernels = CPU.shared.kernels
+        let depth = Int64(x.columns)
+        let rowBytes = Int(minkeActivationBytes(depth))
+        let activations = dots.contains(where: \.usesIntegers) ? Storage(bytes: x.rows * rowBytes) : nil
+        if let activations {
+            CPU.shared.parallel(x.rows, chunk: 4) { rows in
+                kernels.quantizeActivations(
+                    x.floats, Int64(x.stride), depth, activations.pointer, Int64(rows.lowerBound),
+                    Int64(rows.upperBound))
+            }
+        }
+        let total = dots.reduce(0) { $0 + $1.weight.rows }
+        let rowsPerTask = max(16, min(256, total / (CPU.shared.threadCount * 8)))
+        let tasks = Self.tasks(dots, rowsPerTask: rowsPerTask)
+        CPU.shared.parallel(tasks.count) { index in
+            let (part, range) = tasks[index]
+            let first = part.rows.lowerBound
+            part.weight.withKernelView { view in
+                kernels.dotStored(
+                    view, Int64(range.lowerBound), Int64(range.upperBound), x.floats + first * x.stride,
+                    Int64(x.stride), part.usesIntegers ? activations.map { UnsafeRawPointer($0.pointer + first * rowBytes) } : nil,
+                    Int64(part.rows.count), out.floats + first * out.stride + part.column, Int64(out.stride),
+                    base.map { UnsafePointer($0.floats + first * $0.stride + part.column) }, Int64(base?.stride ?? 0))
+            }
+        }
+    }
+
+    private func runPanels(narrow: Bool) {
+        let inBytes = panels.filter(\.usesIntegers)
+        let inFloats = panels.filter { !$0.usesIntegers }
+        if !inBytes.isEmpty { runBytePanels(inBytes) }
+        if !inFloats.isEmpty { runFloatPanels(inFloats, type: narrow ? .bfloat16 : .float32) }
+    }
+
+    private func runBytePanels(_ parts: [Part]) {
+        let kernels = CPU.shared.kernels
+        let depth = Int64(x.columns)
+        let blocks = Int(minkeByteBlocks(depth))
+        let codes = Storage(bytes: x.rows * blocks * Int(MinkeByteBlock))
+        let scales = Tensor(uninitialized: x.rows, blocks)
+        CPU.shared.parallel(x.rows, chunk: 16) { rows in
+            kernels.quantizeRows(
+                x.floats, Int64(x.stride), depth, codes.pointer.assumingMemoryBound(to: UInt8.self), scales.floats,
+                Int64(rows.lowerBound), Int64(rows.upperBound))
+        }
+        let tasks = Self.tasks(parts, rowsPerTask: Int(MinkePanelWidth))
+        CPU.shared.parallel(tasks.count) { index in
+            let (part, range) = tasks[index]
+            let panel = Storage(bytes: Int(minkeBytePanelBytes(depth)))
+            let column = part.column + range.lowerBound
+            part.weight.withKernelView {
+                kernels.packBytes($0, Int64(range.upperBound), Int64(range.lowerBound), panel.pointer)
+            }
+            kernels.productBytes(
+                codes.pointer.assumingMemoryBound(to: UInt8.self), scales.floats, depth, Int64(part.rows.lowerBound),
+                Int64(part.rows.upperBound), panel.pointer, Int64(range.count), out.floats + column, Int64(out.stride),
+                base.map { UnsafePointer($0.floats + column) }, Int64(base?.stride ?? 0))
+            withExtendedLifetime(panel) {}
+        }
+        withExtendedLifetime(codes) {}
+    }
+
+    private func runFloatPanels(_ parts: [Part], type: ElementType) {
+        let kernels = CPU.shared.kernels
+        let operand = x.converted(to: type)
+        let panelBytes = Int(minkePanelBytes(Int64(x.columns), Int64(MinkePanelWidth), type.code))
+        let tasks = Self.tasks(parts, rowsPerTask: Int(MinkePanelWidth))
+        CPU.shared.parallel(tasks.count) { index in
+            let (part, range) = tasks[index]
+            let panel = Storage(bytes: panelBytes)
+            part.weight.withKernelView {
+                kernels.packStored($0, Int64(range.upperBound), Int64(range.lowerBound), panel.pointer, type.code)
+            }
+            let columns = part.column + range.lowerBound..<part.column + range.upperBound
+            var product = Product.description(
+                operand, panels: panel.pointer, depth: x.columns, out: out.columns(columns),
+                base.map { .add(base: $0.columns(columns)) } ?? .store)
+            Product.run(&product, type: type, part.rows, 0..<1)
+            withExtendedLifetime(panel) {}
+        }
+    }
+}
