@@ -50,7 +50,8 @@ struct KeyValueSplit: Sendable {
         ) { rows, target in
             for (index, head) in (rows.lowerBound / valueWidth..<rows.upperBound / valueWidth).enumerated() {
                 try joined.read(
-                    head * headWidth + keyWidth..<(head + 1) * headWidth, to: target.part(index, of: valueWidth * latentWidth))
+                    head * headWidth + keyWidth..<(head + 1) * headWidth,
+                    to: target.part(index, of: valueWidth * latentWidth))
             }
         }
     }

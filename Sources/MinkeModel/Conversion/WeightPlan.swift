@@ -61,7 +61,8 @@ extension WeightPlan {
                 let end = min(rows.upperBound, (matrix + 1) * height)
                 let part = (row - rows.lowerBound) * columns..<(end - rows.lowerBound) * columns
                 try matrices[matrix].read(
-                    row - matrix * height..<end - matrix * height, to: UnsafeMutableBufferPointer(rebasing: target[part]))
+                    row - matrix * height..<end - matrix * height,
+                    to: UnsafeMutableBufferPointer(rebasing: target[part]))
                 row = end
             }
         }
