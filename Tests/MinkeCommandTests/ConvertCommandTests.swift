@@ -30,7 +30,8 @@ import Testing
         let folder = try TemporaryFolder()
         let result = try minke.run("convert", model.path, folder("x.gguf"), "--type", "q8_0")
         #expect(result.status == 0)
-        #expect(result.error == "note: there is no tokenizer.json: the file has no vocabulary and takes only token ids\n")
+        #expect(
+            result.error == "note: there is no tokenizer.json: the file has no vocabulary and takes only token ids\n")
         #expect(try GGUFFile(path: folder("x.gguf")).metadata.string("tokenizer.ggml.model") == "none")
     }
 

@@ -25,7 +25,7 @@ public struct ModelConverter {
     /// - Throws: ``InputError`` naming what is wrong with the folder or cannot be expressed.
     public func convert(folder path: String, toGGUF output: String) throws -> ConversionReport {
         let folder = try ModelFolder(path: path)
-        let planner = WeightPlanner(configuration: try Self.configuration(of: folder), source: folder)
+        let planner = try WeightPlanner(configuration: Self.configuration(of: folder), source: folder)
         let configuration = planner.configuration
         var (metadata, notes) = try configuration.ggufMetadata(name: FileSystem.name(of: path))
         let vocabulary = try Self.vocabulary(of: path, configuration)
@@ -51,8 +51,9 @@ public struct ModelConverter {
             return try WeightPlan(name, kind: WeightKind(ofGGUF: name, shape: tensor.shape), of: MatrixReader(tensor))
         }
         let architecture = try metadata.string("general.architecture") ?? ""
-        let layers = try metadata.integer("\(architecture).block_count") ?? 0
-        return try writeGGUF(plans, metadata, layers: layers, to: output, notes: [])
+        let blocks = try metadata.integer("\(architecture).block_count") ?? 0
+        let prediction = try metadata.integer("\(architecture).nextn_predict_layers") ?? 0
+        return try writeGGUF(plans, metadata, layers: max(0, blocks - prediction), to: output, notes: [])
     }
 
     private func writeGGUF(

@@ -125,7 +125,11 @@ import Testing
             let isExact = part.kind == .norms || part.kind == .router
             #expect(part.relativeError <= (isExact ? 0 : bounds[target] ?? 0), "\(part.kind): \(part.relativeError)")
         }
-        // A second conversion of the file to its own type changes nothing but sizes of nothing.
+        // Blocks are never encoded twice: the type that they have is copied.
+        let copied = try ModelConverter(to: target).convert(gguf: scratch("x.gguf"), toGGUF: scratch("copy.gguf"))
+        #expect(copied.relativeError == 0 && copied.bytesBefore == report.bytesAfter)
+        let files = try ["x.gguf", "copy.gguf"].map { try FileSystem.readAll(scratch($0)) }
+        #expect(files[0] == files[1])
         _ = try ModelConverter(to: .f32).convert(gguf: scratch("x.gguf"), toGGUF: scratch("f32.gguf"))
         let (file, copy) = (try GGUFFile(path: scratch("x.gguf")), try GGUFFile(path: scratch("f32.gguf")))
         for name in file.tensorNames {
