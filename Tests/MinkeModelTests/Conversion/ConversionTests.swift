@@ -164,6 +164,16 @@ import Testing
         #expect(throws: InputError.self) {
             try ModelConverter(to: .q80).convert(folder: scratch("model"), toFolder: scratch("back"))
         }
+        // A configuration of fewer layers leaves the rest out, and says so.
+        try LanguageModel(Self.configuration(.llama), weights: .random(seed: 3, Initialization(deviation: 0.3)))
+            .write(to: scratch("model"))
+        let path = FileSystem.join(scratch("model"), "config.json")
+        var json = try #require(try JSON(parsing: FileSystem.readAll(path)).objectValue)
+        json["num_hidden_layers"] = 1
+        try AtomicFile.write(JSON.object(json).text(), to: path)
+        let report = try ModelConverter(to: .f32).convert(folder: scratch("model"), toGGUF: scratch("y.gguf"))
+        #expect(report.notes.contains { $0.hasPrefix("left out: 9 tensors") })
+        try FileSystem.remove(scratch("y.gguf"))
         if let folder = Fixtures.folder("k_v3_options") {
             #expect { try ModelConverter(to: .f32).convert(folder: folder, toGGUF: scratch("x.gguf")) } throws: {
                 "\($0)".contains("attention_bias")
