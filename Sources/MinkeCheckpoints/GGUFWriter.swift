@@ -76,7 +76,8 @@ public enum GGUFWriter {
                 case let (next, overflows) = end.addingReportingOverflow(padding(after: end)), !overflows
             else {
                 throw InputError(
-                    "shape \(tensor.shape) overflows or is no whole number of \(tensor.type.rawValue) blocks", at: place)
+                    "shape \(tensor.shape) overflows or is no whole number of \(tensor.type.rawValue) blocks", at: place
+                )
             }
             header.append(tensor.name)
             header.append(UInt32(tensor.shape.count))

@@ -16,7 +16,8 @@ public struct ConversionReport: Sendable {
 
         init(kind: WeightKind) { self.kind = kind }
 
-        /// The root of the mean squared difference as a fraction of the weights' own: 0 for an exact copy.
+        /// The root of the mean squared difference as a fraction of the weights' own, over those that were encoded; tensors
+        /// that had their type already are copied.
         public var relativeError: Double {
             error.weight > 0 ? (error.difference / error.weight).squareRoot() : 0
         }
@@ -30,7 +31,7 @@ public struct ConversionReport: Sendable {
     public var bytesBefore: Int { parts.reduce(0) { $0 + $1.bytesBefore } }
     public var bytesAfter: Int { parts.reduce(0) { $0 + $1.bytesAfter } }
     public var elements: Int { parts.reduce(0) { $0 + $1.elements } }
-    /// The error of all weights together.
+    /// The error of all encoded weights together.
     public var relativeError: Double {
         var sum = EncodingError()
         for part in parts { sum += part.error }

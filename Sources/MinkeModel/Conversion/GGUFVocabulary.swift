@@ -28,7 +28,8 @@ struct GGUFVocabulary {
         func set(_ token: String, _ id: JSON?, _ kind: Int32) throws {
             guard let id = id?.intValue, tokens.indices.contains(id) else {
                 throw InputError(
-                    "the token \(token.prefix(60)) has no id below the model's vocab_size of \(count)", at: "model.vocab")
+                    "the token \(token.prefix(60)) has no id below the model's vocab_size of \(count)",
+                    at: "model.vocab")
             }
             tokens[id] = token
             types[id] = kind
@@ -108,7 +109,8 @@ struct GGUFVocabulary {
             if any(#"\p{N}{1,3}"#) { return "llama-bpe" }
             if any(#"|\p{N}|"#) { return "qwen2" }
         }
-        notes.append("llama.cpp has no name for this pre-tokenizer: \"default\" is written, and it may cut text otherwise")
+        notes.append(
+            "llama.cpp has no name for this pre-tokenizer: \"default\" is written, and it may cut text otherwise")
         return "default"
     }
 }

@@ -9,9 +9,6 @@ extension ModelConfiguration {
     /// - Returns: the metadata, and notes on what GGUF cannot express.
     /// - Throws: ``InputError`` for models that no GGUF architecture describes.
     func ggufMetadata(name: String) throws -> (metadata: GGUFMetadata, notes: [String]) {
-        if attentionBias {
-            throw InputError("biases of the attention have no place in a GGUF file", at: "attention_bias")
-        }
         if nRoutedExperts > 0, moeLayerFreq != 1 {
             throw InputError("a moe_layer_freq other than 1 has no place in a GGUF file", at: "moe_layer_freq")
         }

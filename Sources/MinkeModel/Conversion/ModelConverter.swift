@@ -25,14 +25,14 @@ public struct ModelConverter {
     /// - Throws: ``InputError`` naming what is wrong with the folder or cannot be expressed.
     public func convert(folder path: String, toGGUF output: String) throws -> ConversionReport {
         let folder = try ModelFolder(path: path)
-        let planner = WeightPlanner(configuration: try Self.configuration(of: folder), source: folder)
+        let planner = try WeightPlanner(configuration: Self.configuration(of: folder), source: folder)
         let configuration = planner.configuration
         var (metadata, notes) = try configuration.ggufMetadata(name: FileSystem.name(of: path))
         let vocabulary = try Self.vocabulary(of: path, configuration)
         metadata["general.file_type"] = .uint32(target.fileType)
         metadata["general.quantization_version"] = .uint32(2)
         for key in vocabulary.metadata.keys { metadata[key] = vocabulary.metadata[key] }
-        notes += vocabulary.notes
+        notes += vocabulary.notes + (try Self.notes(on: folder, planner))
         let plans = try planner.ggufPlans()
         return try writeGGUF(plans, metadata, layers: configuration.numHiddenLayers, to: output, notes: notes)
     }
@@ -41,7 +41,11 @@ public struct ModelConverter {
     ///
     /// - Throws: ``InputError`` naming what is wrong with the file.
     public func convert(gguf path: String, toGGUF output: String) throws -> ConversionReport {
-        let file = try GGUFFile(path: path)
+        let model = try GGUFModel(path: path)
+        let file = model.file
+        // A file that nobody can run is not worth hours of work.
+        let planner = try Self.planner(of: model)
+        _ = try planner.folderPlans()
         var metadata = file.metadata
         for key in metadata.keys where key.hasPrefix("split.") { metadata[key] = nil }
         metadata["general.file_type"] = .uint32(target.fileType)
@@ -50,9 +54,7 @@ public struct ModelConverter {
             let tensor = try file.tensor(name)
             return try WeightPlan(name, kind: WeightKind(ofGGUF: name, shape: tensor.shape), of: MatrixReader(tensor))
         }
-        let architecture = try metadata.string("general.architecture") ?? ""
-        let layers = try metadata.integer("\(architecture).block_count") ?? 0
-        return try writeGGUF(plans, metadata, layers: layers, to: output, notes: [])
+        return try writeGGUF(plans, metadata, layers: planner.configuration.numHiddenLayers, to: output, notes: [])
     }
 
     private func writeGGUF(
@@ -73,11 +75,19 @@ public struct ModelConverter {
     /// - Throws: ``InputError`` naming what is wrong with the file or cannot be expressed.
     public func convert(gguf path: String, toFolder output: String) throws -> ConversionReport {
         let model = try GGUFModel(path: path)
-        var configuration = try Self.located(path) { try ModelConfiguration(model.configuration) }
-        let plans = try WeightPlanner(configuration: configuration, source: model).folderPlans()
+        let planner = try Self.planner(of: model)
+        var configuration = planner.configuration
+        let plans = try planner.folderPlans()
         // The rows of queries and keys were put back in transformers' order.
         if configuration.family == .llama { configuration.ropeInterleave = false }
-        return try writeFolder(plans, configuration.json.objectValue ?? [:], to: output)
+        let report = try writeFolder(plans, configuration.json.objectValue ?? [:], to: output)
+        var generation: JSON.Object = ["_from_model_config": true]
+        generation["bos_token_id"] = configuration.bosTokenID.map { .integer($0) }
+        generation["eos_token_id"] = configuration.eosTokenID.map { .integer($0) }
+        try AtomicFile.write(
+            JSON.object(generation).text(indented: true) + "\n",
+            to: FileSystem.join(output, "generation_config.json"))
+        return report
     }
 
     /// Converts a folder to another type, from FP8 too. Only weights and `config.json` are written.
@@ -85,11 +95,12 @@ public struct ModelConverter {
     /// - Throws: ``InputError`` naming what is wrong with the folder or cannot be expressed.
     public func convert(folder path: String, toFolder output: String) throws -> ConversionReport {
         let folder = try ModelFolder(path: path)
-        let configuration = try Self.configuration(of: folder)
-        let plans = try WeightPlanner(configuration: configuration, source: folder).folderPlans()
+        let planner = try WeightPlanner(configuration: Self.configuration(of: folder), source: folder)
         var json = folder.configuration
         json["quantization_config"] = nil
-        return try writeFolder(plans, json, to: output)
+        var report = try writeFolder(planner.folderPlans(), json, to: output)
+        report.notes += try Self.notes(on: folder, planner)
+        return report
     }
 
     private func writeFolder(
@@ -141,6 +152,12 @@ public struct ModelConverter {
         return report
     }
 
+    private static func planner(of model: GGUFModel) throws -> WeightPlanner<GGUFModel> {
+        try located(model.file.path) {
+            try WeightPlanner(configuration: ModelConfiguration(model.configuration), source: model)
+        }
+    }
+
     /// The configuration of a folder, whose weights may be FP8 with scales.
     private static func configuration(of folder: ModelFolder) throws -> ModelConfiguration {
         var json = folder.configuration
@@ -154,6 +171,14 @@ public struct ModelConverter {
             json["quantization_config"] = nil
         }
         return try located(place) { try ModelConfiguration(json) }
+    }
+
+    /// Tells of tensors that the configuration knows nothing of.
+    private static func notes(on folder: ModelFolder, _ planner: WeightPlanner<ModelFolder>) throws -> [String] {
+        let known = Set(try planner.folderPlans().map(\.name))
+        let unknown = folder.tensorNames.filter { !known.contains($0) && !$0.hasSuffix("_scale_inv") }
+        guard let first = unknown.first else { return [] }
+        return ["left out: \(unknown.count) tensors that the configuration does not account for, such as \(first)"]
     }
 
     private static func vocabulary(of folder: String, _ model: ModelConfiguration) throws -> GGUFVocabulary {

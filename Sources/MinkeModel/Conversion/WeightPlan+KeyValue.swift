@@ -32,7 +32,7 @@ struct KeyValueSplit: Sendable {
         try check(joined, rows: heads * headWidth, columns: latentWidth)
         return WeightPlan(
             name: name, shape: [heads, latentWidth, keyWidth], kind: kind,
-            sourceBytes: joined.tensor.bytes.count / headWidth * keyWidth, unit: latentWidth
+            sourceBytes: joined.tensor.bytes.count / headWidth * keyWidth, unit: latentWidth, original: nil
         ) { rows, target in
             for (index, head) in (rows.lowerBound / latentWidth..<rows.upperBound / latentWidth).enumerated() {
                 let part = target.part(index, of: latentWidth * keyWidth)
@@ -46,11 +46,12 @@ struct KeyValueSplit: Sendable {
         try check(joined, rows: heads * headWidth, columns: latentWidth)
         return WeightPlan(
             name: name, shape: [heads, valueWidth, latentWidth], kind: kind,
-            sourceBytes: joined.tensor.bytes.count / headWidth * valueWidth, unit: valueWidth
+            sourceBytes: joined.tensor.bytes.count / headWidth * valueWidth, unit: valueWidth, original: nil
         ) { rows, target in
             for (index, head) in (rows.lowerBound / valueWidth..<rows.upperBound / valueWidth).enumerated() {
                 try joined.read(
-                    head * headWidth + keyWidth..<(head + 1) * headWidth, to: target.part(index, of: valueWidth * latentWidth))
+                    head * headWidth + keyWidth..<(head + 1) * headWidth,
+                    to: target.part(index, of: valueWidth * latentWidth))
             }
         }
     }
@@ -61,7 +62,7 @@ struct KeyValueSplit: Sendable {
         try check(values, rows: heads * valueWidth, columns: latentWidth)
         return WeightPlan(
             name: name, shape: [heads * headWidth, latentWidth], kind: kind,
-            sourceBytes: keys.tensor.bytes.count + values.tensor.bytes.count, unit: headWidth
+            sourceBytes: keys.tensor.bytes.count + values.tensor.bytes.count, unit: headWidth, original: nil
         ) { rows, target in
             for (index, head) in (rows.lowerBound / headWidth..<rows.upperBound / headWidth).enumerated() {
                 let part = target.part(index, of: headWidth * latentWidth)

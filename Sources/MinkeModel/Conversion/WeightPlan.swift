@@ -12,6 +12,8 @@ struct WeightPlan {
     let sourceBytes: Int
     /// Rows that can only be made together: 1, or those of a head.
     let unit: Int
+    /// The tensor of the source, when its rows are taken as they are: its bytes serve where its type does.
+    let original: StoredTensor?
     /// Makes rows that begin and end at whole units.
     let read: (Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void
 
@@ -32,7 +34,9 @@ extension WeightPlan {
                 "its \(matrix.rowCount) rows are no whole heads of \(order.width)", at: matrix.tensor.location)
         }
         self.init(
-            name: name, shape: shape ?? matrix.tensor.shape, kind: kind, sourceBytes: matrix.tensor.bytes.count, unit: 1
+            name: name, shape: shape ?? matrix.tensor.shape, kind: kind, sourceBytes: matrix.tensor.bytes.count,
+            unit: 1,
+            original: order == nil ? matrix.tensor : nil
         ) { rows, target in
             guard let order else { return try matrix.read(rows, to: target) }
             for (index, row) in rows.enumerated() {
@@ -53,7 +57,8 @@ extension WeightPlan {
         let (height, columns) = (first.rowCount, first.columns)
         self.init(
             name: name, shape: [matrices.count] + first.tensor.shape, kind: kind,
-            sourceBytes: matrices.reduce(0) { $0 + $1.tensor.bytes.count }, unit: 1
+            sourceBytes: matrices.reduce(0) { $0 + $1.tensor.bytes.count }, unit: 1,
+            original: nil
         ) { rows, target in
             var row = rows.lowerBound
             while row < rows.upperBound {
@@ -61,7 +66,8 @@ extension WeightPlan {
                 let end = min(rows.upperBound, (matrix + 1) * height)
                 let part = (row - rows.lowerBound) * columns..<(end - rows.lowerBound) * columns
                 try matrices[matrix].read(
-                    row - matrix * height..<end - matrix * height, to: UnsafeMutableBufferPointer(rebasing: target[part]))
+                    row - matrix * height..<end - matrix * height,
+                    to: UnsafeMutableBufferPointer(rebasing: target[part]))
                 row = end
             }
         }

@@ -7,7 +7,11 @@ struct WeightPlanner<Source: CheckpointSource> {
     let configuration: ModelConfiguration
     let source: Source
 
-    init(configuration: ModelConfiguration, source: Source) {
+    /// - Throws: ``InputError`` for models with weights that are not converted.
+    init(configuration: ModelConfiguration, source: Source) throws {
+        if configuration.attentionBias {
+            throw InputError("biases of the attention have no place in a GGUF file", at: "attention_bias")
+        }
         var configuration = configuration
         if !source.hasTensor("model.layers.\(configuration.numHiddenLayers).eh_proj.weight") {
             configuration.numNextnPredictLayers = 0

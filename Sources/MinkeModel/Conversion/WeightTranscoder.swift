@@ -29,6 +29,10 @@ struct WeightTranscoder {
         _ plan: WeightPlan, to type: StoredType, progress: (Int) throws -> Void,
         write: (UnsafeRawBufferPointer) throws -> Void
     ) throws -> EncodingError {
+        if let original = plan.original, original.type == type {
+            try copy(original, progress: progress, write: write)
+            return EncodingError(difference: 0, weight: 0)
+        }
         let unitElements = plan.unit * plan.columns
         let units = plan.elementCount / unitElements
         let unitsPerTask = max(1, taskElements / unitElements)
@@ -64,6 +68,21 @@ struct WeightTranscoder {
             try progress((end - first * unitsPerTask) * unitElements)
         }
         return sum
+    }
+
+    /// Hands on the bytes of a tensor that has the wanted type already.
+    private static func copy(
+        _ tensor: StoredTensor, progress: (Int) throws -> Void, write: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        let blockBytes = tensor.type.blockBytes
+        let piece = taskElements * tasksAtATime / tensor.type.blockElements * blockBytes
+        try tensor.withBytes { bytes in
+            for start in stride(from: 0, to: bytes.count, by: piece) {
+                let part = UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + piece, bytes.count)])
+                try write(part)
+                try progress(part.count / blockBytes * tensor.type.blockElements)
+            }
+        }
     }
 
     private static func encode(

@@ -1,0 +1,53 @@
+import Minke
+import MinkeCheckpoints
+import Testing
+
+/// `minke convert`, as people run it.
+@Suite(.serialized) struct ConvertCommandTests {
+    @Test func foldersGoToGGUFAndBackWithTheirTokenizer() throws {
+        guard let minke = Program.built else { return }
+        let model = try CommandTests.model()
+        let folder = try TemporaryFolder()
+        let there = try minke.run("convert", model.path, folder("x.gguf"), "--type", "f32", "--json", "--quiet")
+        #expect(there.status == 0 && there.error == "")
+        let report = try there.json
+        #expect(report["relative_rms_error"]?.doubleValue == 0)
+        #expect(report["bytes_before"] == report["bytes_after"])
+        let back = try minke.run("convert", folder("x.gguf"), folder("back"), "--type", "f32")
+        #expect(back.status == 0 && back.error == "")
+        #expect(back.output.hasPrefix("weights ") && back.output.contains("\nall "))
+        let texts = try [model.path, folder("back")].map {
+            try minke.run(
+                "generate", $0, "--prompt", "hello", "--max-tokens", "6", "--temperature", "0", "--json"
+            ).json["text"]
+        }
+        #expect(texts[0] == texts[1])
+    }
+
+    @Test func modelsWithoutTokenizerSaySo() throws {
+        guard let minke = Program.built else { return }
+        let model = try CommandTests.model(hasTokenizer: false)
+        let folder = try TemporaryFolder()
+        let result = try minke.run("convert", model.path, folder("x.gguf"), "--type", "q8_0")
+        #expect(result.status == 0)
+        #expect(
+            result.error == "note: there is no tokenizer.json: the file has no vocabulary and takes only token ids\n")
+        #expect(try GGUFFile(path: folder("x.gguf")).metadata.string("tokenizer.ggml.model") == "none")
+    }
+
+    @Test func failuresLeaveNothingBehind() throws {
+        guard let minke = Program.built else { return }
+        let model = try CommandTests.model()
+        let folder = try TemporaryFolder()
+        for arguments in [
+            ["/nowhere", folder("x.gguf"), "--type", "f32"], [model.path, folder("x"), "--type", "q4_k"],
+            [model("config.json"), folder("x.gguf"), "--type", "f32"],
+        ] {
+            let result = try minke.run(all: ["convert"] + arguments)
+            #expect(result.status == 1 && result.output == "")
+            #expect(result.error.hasPrefix("error: ") && result.error.filter { $0 == "\n" }.count == 1)
+        }
+        #expect(try minke.run("convert", model.path, folder("x.gguf"), "--type", "q3").status == 64)
+        #expect(try FileSystem.list(folder.path).isEmpty)
+    }
+}
