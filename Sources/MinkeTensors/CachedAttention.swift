@@ -55,7 +55,8 @@ extension AbsorbedProjections {
         let q = queries.converted(to: type)
         let out = Tensor(uninitialized: q.rows, heads * valueWidth, type: type)
         let height = keyWidth + valueWidth
-        let fitting = AbsorbedProjections.expansionMemory / (cache.count * height * type.byteWidth)
+        let room = LayerCache.roundedUp(cache.count)
+        let fitting = AbsorbedProjections.expansionMemory / (room * height * type.byteWidth)
         let step = min(heads, max(CPU.shared.threadCount, fitting))
         for first in stride(from: 0, to: heads, by: step) {
             let some = first..<min(heads, first + step)
@@ -70,7 +71,7 @@ extension AbsorbedProjections {
                     shared: shape.sharedWidth == 0 ? nil : rows.columns(rank..<rank + shape.sharedWidth),
                     out: out.columns(head * valueWidth..<(head + 1) * valueWidth))
                 let logSumExp = Storage(bytes: q.rows * 4)
-                let scratch = Storage(bytes: shape.scratchBytes(tokens: cache.count, backward: false))
+                let scratch = Storage(bytes: shape.scratchBytes(tokens: room, backward: false))
                 withExtendedLifetime((logSumExp, scratch)) {
                     a.logSumExp = logSumExp.pointer.assumingMemoryBound(to: Float.self)
                     a.scratch = scratch.pointer

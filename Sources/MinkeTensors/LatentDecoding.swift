@@ -117,9 +117,10 @@ private struct LatentDecoding {
     func run(into out: Tensor) {
         let lanes = LatentDecoding.lanes
         let kernels = CPU.shared.kernels
-        let mixed = Tensor(uninitialized: parts * lanes, columns)
-        let tops = Tensor(uninitialized: parts, lanes)
-        let sums = Tensor(uninitialized: parts, lanes)
+        let room = LayerCache.roundedUp(parts)
+        let mixed = Tensor(uninitialized: room * lanes, columns)
+        let tops = Tensor(uninitialized: room, lanes)
+        let sums = Tensor(uninitialized: room, lanes)
         // One word a value is enough for either type.
         let packed = Tensor(uninitialized: groups.count, width * lanes)
         CPU.shared.parallel(groups.count) { index in

@@ -28,7 +28,7 @@ extension LayerCache {
         // Heads would widen the same rows again and again: 8-bit rows are widened once.
         let widened = type == .q8 ? allRows(.bfloat16) : nil
         let stride = widened?.stride ?? chunkStride
-        let mixed = Tensor(uninitialized: q.rows * heads * chunks, valueWidth)
+        let mixed = Tensor(uninitialized: q.rows * heads * LayerCache.roundedUp(chunks), valueWidth)
         let sums = Tensor(uninitialized: 2, q.rows * heads * chunks)
         let out = Tensor(uninitialized: q.rows, heads * valueWidth)
         CPU.shared.parallel(heads * chunks) { task in

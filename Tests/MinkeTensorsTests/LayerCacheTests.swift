@@ -74,8 +74,23 @@ import Testing
         }
     }
 
+    /// Narrow rows are read as they are held: what a wide cache of the same values gives.
     @Test func narrowCachesServeMultiHeadAttention() {
-        for type in [CacheType.bfloat16, .q8] { checkMultiHead(tokens: 23, type: type, tolerance: 0.03) }
+        for type in [CacheType.bfloat16, .q8] {
+            checkMultiHead(tokens: 23, type: type, tolerance: 0.03)
+            var numbers = Numbers(9)
+            let shape = AttentionShape(heads: 3, keyWidth: 30, valueWidth: 26, scale: 0.5)
+            let cache = LayerCache(parts: [90, 78], capacity: 600, type: type)
+            cache.append([numbers.tensor(600, 90), numbers.tensor(600, 78)])
+            let held = cache.allRows(.bfloat16)
+            let wide = LayerCache(parts: [168], capacity: 600)
+            wide.append([held])
+            let queries = numbers.tensor(90, 90)
+            let expected = Matrix(wide.attend(queries, shape: shape))
+            expectClose(
+                cache.attend(queries, shape: shape), expected, terms: expected.map { _ in 1 },
+                Tolerance(terms: 1e-5, value: 1e-5), "\(type)")
+        }
     }
 }
 
