@@ -49,7 +49,7 @@ private struct LatentDecoding {
     static let lanes = Int(MinkeLanes)
     /// Bytes of partial results, which long contexts of many queries would make large.
     static let memory = 64 << 20
-    /// Groups for which one task reads a chunk.
+    /// The most groups for which one task reads a chunk, where there are tasks enough for all threads.
     static let groupsPerTask = 8
 
     var groups: [LaneGroup] = []
@@ -101,9 +101,10 @@ private struct LatentDecoding {
     private func tasks() -> [Task] {
         var tasks: [Task] = []
         var first = 0
+        let most = max(1, min(LatentDecoding.groupsPerTask, parts / (4 * CPU.shared.threadCount)))
         while first < groups.count {
             var end = first
-            while end < min(groups.count, first + LatentDecoding.groupsPerTask),
+            while end < min(groups.count, first + most),
                 groups[end].sequence == groups[first].sequence
             {
                 end += 1

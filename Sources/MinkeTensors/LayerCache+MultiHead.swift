@@ -35,7 +35,7 @@ extension LayerCache {
             let (head, chunk) = task.quotientAndRemainder(dividingBy: chunks)
             let first = chunk * LayerCache.chunkRows
             let rows =
-                widened.map { UnsafeRawPointer($0.pointer(row: first)) } ?? self.chunk(chunk, scratch: mixed.pointer)
+                widened.map { UnsafeRawPointer($0.pointer(row: first)) } ?? heldChunk(chunk)
             let keys = head * shape.keyWidth
             for row in 0..<q.rows {
                 let seen = min(LayerCache.chunkRows, before + row + 1 - first)

@@ -55,7 +55,7 @@ public final class LayerCache {
     }
 
     /// Rows that a block of memory holds: whole chunks.
-    private static let blockRows = 2 * chunkRows
+    private static let blockRows = 4 * chunkRows
     /// Rows that attention takes in one piece.
     static let chunkRows = Int(MinkeCacheChunk)
     /// The next power of two: scratch memory that grows with the rows takes few different sizes and is used again.
@@ -136,10 +136,13 @@ public final class LayerCache {
         type == .q8 ? LayerCache.chunkRows * chunkStride * 2 + Int(MinkeCacheSlack) * 4 : 0
     }
 
+    /// The rows of one chunk as they are held.
+    func heldChunk(_ index: Int) -> UnsafeRawPointer { UnsafeRawPointer(pointer(row: index * LayerCache.chunkRows)) }
+
     /// The rows of one chunk in the type in which attention reads them; 8-bit rows are widened into `scratch`.
     func chunk(_ index: Int, scratch: UnsafeMutableRawPointer) -> UnsafeRawPointer {
+        guard type == .q8 else { return heldChunk(index) }
         let first = index * LayerCache.chunkRows
-        guard type == .q8 else { return UnsafeRawPointer(pointer(row: first)) }
         let kernels = CPU.shared.kernels
         for row in 0..<min(LayerCache.chunkRows, count - first) {
             widen(row: first + row, to: scratch + row * chunkStride * 2, .bfloat16, kernels)
