@@ -21,6 +21,25 @@ extension LayerCache {
     /// - Parameter queries: `[new, heads × keyWidth]`; the rows' own keys and values are cached already.
     /// - Returns: `[new, heads × valueWidth]`, in the queries' type.
     public func attend(_ queries: Tensor, shape: AttentionShape) -> Tensor {
+        queries.rows < LayerCache.blockedRows
+            ? attendOneByOne(queries, shape: shape) : attendBlocked(queries, shape: shape)
+    }
+
+    /// New tokens from which blocked attention is faster.
+    private static let blockedRows = 16
+
+    private func attendBlocked(_ queries: Tensor, shape: AttentionShape) -> Tensor {
+        let type = shape.hasEvenKeys ? type.computeType : .float32
+        let rows = allRows(type)
+        let out = Tensor(uninitialized: queries.rows, shape.heads * shape.valueWidth, type: type)
+        shape.attendNewest(queries.converted(to: type), heads: 0..<shape.heads, shared: nil, into: out) { head in
+            let (key, value) = (head * shape.keyWidth, shape.heads * shape.keyWidth + head * shape.valueWidth)
+            return (rows.columns(key..<key + shape.keyWidth), rows.columns(value..<value + shape.valueWidth))
+        }
+        return out.converted(to: queries.type)
+    }
+
+    private func attendOneByOne(_ queries: Tensor, shape: AttentionShape) -> Tensor {
         let q = queries.converted(to: .float32)
         let (heads, valueWidth) = (shape.heads, shape.valueWidth)
         let chunks = (count + LayerCache.chunkRows - 1) / LayerCache.chunkRows
