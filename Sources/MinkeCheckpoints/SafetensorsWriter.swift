@@ -57,6 +57,9 @@ public enum SafetensorsWriter {
             guard header[tensor.name] == nil, tensor.name != SafetensorsFile.metadataKey else {
                 throw InputError("the name is taken", at: place)
             }
+            guard !tensor.type.isBlocked else {
+                throw InputError("a safetensors file cannot hold \(tensor.type.rawValue)", at: place)
+            }
             guard let size = tensor.type.byteCount(shape: tensor.shape),
                 case let (end, overflow) = offset.addingReportingOverflow(size), !overflow
             else { throw InputError("shape \(tensor.shape) overflows 64 bits", at: place) }

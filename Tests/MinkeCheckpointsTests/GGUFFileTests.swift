@@ -109,6 +109,13 @@ import Testing
         #expect(StoredType.q4K.byteCount(shape: [3, 128]) == nil)
     }
 
+    @Test func safetensorsHoldNoBlocks() throws {
+        let directory = try TemporaryDirectory()
+        let header = #"{"x":{"dtype":"Q8_0","shape":[32],"data_offsets":[0,34]}}"#
+        try AtomicFile.write(safetensors(header, data: [UInt8](repeating: 0, count: 34)), to: directory("x"))
+        #expect(throws: InputError.self) { try SafetensorsFile(path: directory("x")) }
+    }
+
     /// Faults that only a model or tokenizer can see: the container is sound.
     static let soundContainers = [
         "block_count_huge", "head_count_0", "experts_used_gt", "eps_nan", "no_tokens", "bos_out_of_range",

@@ -43,6 +43,40 @@ import Testing
         cache.append([numbers.tensor(4, 2), numbers.tensor(4, 2)])
         #expect(cache.count == 5 && cache.bytesPerToken == 8)
     }
+
+    @Test func memoryGrowsWithUse() {
+        let cache = LayerCache(parts: [512, 64], capacity: 163_840, type: .q8)
+        #expect(cache.reservedBytes == 0 && cache.bytesPerToken == 512 + 64 + 9 * 4)
+        cache.append([Tensor(zeros: 1025, 512), Tensor(zeros: 1025, 64)])
+        #expect(cache.reservedBytes < 2100 * cache.bytesPerToken)
+        cache.truncate(to: 1024)
+        #expect(cache.reservedBytes < 1100 * cache.bytesPerToken)
+        cache.truncate(to: 0)
+        #expect(cache.reservedBytes == 0)
+    }
+
+    @Test func rowsComeBackAsExactlyAsTheirTypeAllows() async {
+        await #expect(processExitsWith: .success) {
+            var numbers = Numbers(3)
+            let parts = [numbers.tensor(70, 81, scale: 5), numbers.tensor(70, 10, scale: 0.01)]
+            onEveryInstructionSet { _ in
+                for (type, bound) in [(CacheType.float32, Float(0)), (.bfloat16, 1 / 256), (.q8, 1 / 253)] {
+                    let cache = LayerCache(parts: [81, 10], capacity: 70, type: type)
+                    cache.append(parts)
+                    let rows = cache.allRows(.float32)
+                    for (columns, part) in zip([0..<81, 81..<91], parts) {
+                        let largest = part.values.reduce(0) { max($0, abs($1)) }
+                        let errors = zip(rows.columns(columns).values, part.values).map { abs($0 - $1) }
+                        #expect(errors.allSatisfy { $0 <= bound * largest }, "\(type)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func narrowCachesServeMultiHeadAttention() {
+        for type in [CacheType.bfloat16, .q8] { checkMultiHead(tokens: 23, type: type, tolerance: 0.03) }
+    }
 }
 
 private func checkLatent(tokens: Int, chunk: Int) {
@@ -68,7 +102,7 @@ private func checkLatent(tokens: Int, chunk: Int) {
     }
 }
 
-private func checkMultiHead(tokens: Int) {
+private func checkMultiHead(tokens: Int, type: CacheType = .float32, tolerance: Double = 1e-4) {
     let (heads, width) = (3, 6)
     var numbers = Numbers(4)
     let parts = (0..<3).map { _ in numbers.tensor(tokens, heads * width) }
@@ -77,10 +111,13 @@ private func checkMultiHead(tokens: Int) {
         Variable(parts[0]), keys: HeadColumns(Variable(parts[1]), stride: width),
         values: HeadColumns(Variable(parts[2]), stride: width), shared: nil, shape: shape, sequences: 1
     ).value
-    let cache = LayerCache(parts: [heads * width, heads * width], capacity: tokens)
+    let cache = LayerCache(parts: [heads * width, heads * width], capacity: tokens, type: type)
     for token in 0..<tokens {
         cache.append([parts[1].rows(token..<token + 1), parts[2].rows(token..<token + 1)])
         let out = cache.attend(parts[0].rows(token..<token + 1), shape: shape)
-        expectClose(out, Matrix(whole.rows(token..<token + 1)), Tolerance(terms: 1e-4, value: 1e-4), "token \(token)")
+        let expected = Matrix(whole.rows(token..<token + 1))
+        expectClose(
+            out, expected, terms: expected.map { _ in 1 }, Tolerance(terms: tolerance, value: tolerance),
+            "token \(token), \(type)")
     }
 }

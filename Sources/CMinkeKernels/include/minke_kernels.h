@@ -114,6 +114,17 @@ typedef struct {
     float rate, beta1, beta2, epsilon, decay, correction1, correction2, gradientScale;
 } MinkeAdamW;
 
+/// Rows of stored weights, see minke_blocks.h: W[N, depth].
+typedef struct {
+    int32_t format;
+    const void *data;         ///< row 0, at any alignment
+    int64_t rowBytes;
+    int64_t depth;
+    const float *scales;      ///< E4M3: factors of blocks of 128 × 128; else null
+    int64_t scaleStride;
+    int64_t firstRow;         ///< row 0's number within the scaled matrix
+} MinkeStored;
+
 typedef struct {
     const char *name;
 
@@ -187,6 +198,24 @@ typedef struct {
     void (*quantizeRow)(const void *x, int32_t type, int64_t count, int8_t *values, float *scales);
     void (*dequantizeRow)(const int8_t *values, const float *scales, int64_t count, void *x, int32_t type);
 
+    // Products with stored weights.
+    /// Quantises rows [row0, row1) of x to minkeActivationBytes each, for dotStored.
+    void (*quantizeActivations)(const float *x, int64_t stride, int64_t depth, void *out, int64_t row0, int64_t row1);
+    /// out[i][n] = w[n]·x[i] (+ base[i][n]) for weight rows [n0, n1) and m rows of activations; in integers where
+    /// `activations` (rows quantised before) is given and the format has such a kernel, else in float.
+    void (*dotStored)(const MinkeStored *, int64_t n0, int64_t n1, const float *x, int64_t xStride,
+                      const void *activations, int64_t m, float *out, int64_t outStride, const float *base,
+                      int64_t baseStride);
+    /// One panel of Wᵀ from rows [n0, n0 + 32) of n, in float or bfloat16.
+    void (*packStored)(const MinkeStored *, int64_t n, int64_t n0, void *panel, int32_t panelType);
+    /// Products in 8 bits, null where there are no integer dot products; see minkeBytePanelBytes.
+    void (*quantizeRows)(const float *x, int64_t stride, int64_t depth, uint8_t *codes, float *scales, int64_t row0,
+                         int64_t row1);
+    void (*packBytes)(const MinkeStored *, int64_t n, int64_t n0, void *panel);
+    void (*productBytes)(const uint8_t *codes, const float *scales, int64_t depth, int64_t row0, int64_t row1,
+                         const void *panel, int64_t columns, float *out, int64_t outStride, const float *base,
+                         int64_t baseStride);
+
     // Optimiser.
     void (*adamW)(float *w, const float *g, float *m, float *v, const MinkeAdamW *, int64_t count);
     /// b = momentum·b + g·gradientScale; d = g·gradientScale + momentum·b. Returns nothing; d may alias nothing.
@@ -229,6 +258,18 @@ static inline int64_t minkeMixedColumns(int64_t rank) { return (rank + 31) / 32 
 /// Bytes of scratch that attention over `tokens` keys needs, forward only or backward as well.
 int64_t minkeAttentionScratch(int64_t tokens, int64_t keyWidth, int64_t sharedWidth, int64_t valueWidth,
                               bool backward);
+
+/// Runs of 32 in one row of activations quantised for dotStored, padded to whole blocks of 256.
+static inline int64_t minkeActivationRuns(int64_t depth) { return (depth + 255) / 256 * 8; }
+/// Bytes of such a row: codes, scale and scaled sum of every run of 32 is kept per 16.
+static inline int64_t minkeActivationBytes(int64_t depth) { return minkeActivationRuns(depth) * (32 + 16); }
+/// Depths that share a scale in 8-bit products, and how many such blocks a depth has.
+enum { MinkeByteBlock = 128 };
+static inline int64_t minkeByteBlocks(int64_t depth) { return (depth + MinkeByteBlock - 1) / MinkeByteBlock; }
+/// Bytes of one panel of 32 columns in 8 bits: per block the words, then 32 corrections and 32 scales.
+static inline int64_t minkeBytePanelBytes(int64_t depth) {
+    return minkeByteBlocks(depth) * (MinkeByteBlock * MinkePanelWidth + MinkePanelWidth * 8);
+}
 
 /// Tells the processor that this thread is spinning.
 static inline void minkeRelax(void) {

@@ -15,4 +15,8 @@
 
 #include "latent.h"
 
+#include "decode.h"
+
+#include "stored.h"
+
 #include "table.h"

@@ -66,7 +66,10 @@ INLINE void scoreTile(const int type, const int rows, const char *row, int64_t r
     // Four rows an address: the others are reached by multiples of the distance.
     const char *at[ScoreTile / 4];
     UNROLL for (int g = 0; g < rows / 4; g++) at[g] = row + 4 * g * rowBytes;
+    const char *next = row + rows * rowBytes;
     for (int64_t k = 0; k < words; k++, queries += Lanes) {
+        // The rows of the next tile: too many streams for the processor to foresee.
+        UNROLL for (int line = 0; line < rows * 4; line += 64) __builtin_prefetch(next + k * rows * 4 + line, 0, 2);
         Floats query[LaneVectors];
         UNROLL for (int v = 0; v < LaneVectors; v++) query[v] = ((const Floats *)queries)[v];
 #if !HAS_DOT

@@ -68,6 +68,14 @@ const MinkeKernels TABLE(ISA) = {
     .attentionForward = attentionForward,
     .attentionBackward = attentionBackward,
     .decodeAttention = decodeAttention,
+    .quantizeActivations = quantizeActivations,
+    .dotStored = dotStored,
+    .packStored = packStored,
+#if HAS_DOT
+    .quantizeRows = quantizeRows,
+    .packBytes = packBytes,
+    .productBytes = productBytes,
+#endif
     .packLanes = packLanes,
     .attendLatents = attendLatents,
     .mergeChunks = mergeChunks,

@@ -1,0 +1,120 @@
+// Products with stored weights, worked on as they lie in the file.
+//
+// One to a few rows of activations (decoding) are multiplied with the blocks themselves: activations quantised to 8
+// bits in runs of 32, integer dot products, scales applied per sub-block. Many rows (prompts) are multiplied with
+// panels of 32 weight rows, decoded to float or bfloat16 or requantised to 8 bits with a scale per 128 depths.
+// Where there are no integer dot products, weights are decoded to floats a run at a time.
+
+/// Depths decoded at a time; every block format divides it.
+enum { DecodedRun = 256 };
+
+/// Decodes depths [start, start + count) of row `row`; E4M3 weights with the scales of their 128 × 128 blocks.
+static void decodeRun(const MinkeStored *w, int64_t row, int64_t start, int64_t count, float *out) {
+    const uint8_t *data = (const uint8_t *)w->data + row * w->rowBytes;
+    decodeBlocks(w->format, data + start / minkeBlockElements(w->format) * minkeBlockBytes(w->format), out, count);
+    if (!w->scales) return;
+    const float *scales = w->scales + (w->firstRow + row) / 128 * w->scaleStride;
+    for (int64_t i = 0; i < count; i++) out[i] *= scales[(start + i) / 128];
+}
+
+/// Rows of activations multiplied with one row of weights at a time.
+enum { DotRows = 4 };
+
+/// out[i][row] = w[row]·x[i] in float, for `m` ≤ DotRows rows of x.
+static void dotFloats(const MinkeStored *w, int64_t row, const float *x, int64_t xStride, int m, float *sums) {
+    REASSOCIATE
+    float run[DecodedRun];
+    for (int i = 0; i < m; i++) sums[i] = 0;
+    for (int64_t start = 0; start < w->depth; start += DecodedRun) {
+        int64_t count = w->depth - start < DecodedRun ? w->depth - start : DecodedRun;
+        const float *values = run;
+        if (w->format == MinkeStoredF32 && ((uintptr_t)w->data + (uintptr_t)(row * w->rowBytes)) % 4 == 0)
+            values = (const float *)((const char *)w->data + row * w->rowBytes) + start;
+        else decodeRun(w, row, start, count, run);
+        for (int i = 0; i < m; i++) {
+            const float *at = x + i * xStride + start;
+            float sum = 0;
+            for (int64_t k = 0; k < count; k++) sum += values[k] * at[k];
+            sums[i] += sum;
+        }
+    }
+}
+
+/// Activations of one row, quantised for dot products: codes with a scale per 32; scale and scaled sum are kept per 16,
+/// since some formats have sub-blocks of 16.
+typedef struct {
+    int8_t *codes;
+    float *scales, *sums;
+} Activations;
+
+INLINE Activations activationsAt(const void *base, int64_t depth, int64_t row) {
+    char *at = (char *)base + row * minkeActivationBytes(depth);
+    int64_t runs = minkeActivationRuns(depth);
+    float *scales = (float *)(at + runs * 32);
+    return (Activations){(int8_t *)at, scales, scales + 2 * runs};
+}
+
+/// Quantises rows of activations for `dotStored`; depths past the end are zero.
+static void quantizeActivations(const float *x, int64_t stride, int64_t depth, void *out, int64_t row0, int64_t row1) {
+    REASSOCIATE
+    for (int64_t row = row0; row < row1; row++) {
+        Activations a = activationsAt(out, depth, row);
+        const float *from = x + row * stride;
+        int64_t runs = minkeActivationRuns(depth);
+        for (int64_t r = 0; r < runs; r++) {
+            float values[32], top = 0;
+            int8_t *codes = a.codes + 32 * r;
+            int64_t left = depth - 32 * r;
+            for (int i = 0; i < 32; i++) values[i] = i < left ? from[32 * r + i] : 0;
+            for (int i = 0; i < 32; i++) {
+                float magnitude = values[i] < 0 ? -values[i] : values[i];
+                top = magnitude > top ? magnitude : top;
+            }
+            float scale = top / 127, inverse = top > 0 ? 127 / top : 0;
+            int32_t rounded[32], low = 0, high = 0;
+            for (int i = 0; i < 32; i++) rounded[i] = (int32_t)(values[i] * inverse + (values[i] < 0 ? -0.5f : 0.5f));
+            for (int i = 0; i < 32; i++) codes[i] = (int8_t)rounded[i];
+            for (int i = 0; i < 16; i++) low += rounded[i];
+            for (int i = 16; i < 32; i++) high += rounded[i];
+            a.scales[2 * r] = a.scales[2 * r + 1] = scale;
+            a.sums[2 * r] = scale * (float)low;
+            a.sums[2 * r + 1] = scale * (float)high;
+        }
+    }
+}
+
+#if HAS_DOT
+#include "stored_dot.h"
+#include "stored_panel.h"
+#endif
+
+/// out[i][n] (+)= w[n]·x[i] for weight rows [n0, n1) and `m` rows of activations. With `activations` the product is
+/// taken in integers where the format has a kernel for it, else in float.
+static void dotStored(const MinkeStored *w, int64_t n0, int64_t n1, const float *x, int64_t xStride,
+                      const void *activations, int64_t m, float *out, int64_t outStride, const float *base,
+                      int64_t baseStride) {
+    for (int64_t n = n0; n < n1; n++)
+        for (int64_t i = 0; i < m; i += DotRows) {
+            int rows = m - i < DotRows ? (int)(m - i) : DotRows;
+            float sums[DotRows];
+#if HAS_DOT
+            if (!activations || !dotBlocks(w, n, activations, i, rows, sums))
+#endif
+                dotFloats(w, n, x + i * xStride, xStride, rows, sums);
+            for (int j = 0; j < rows; j++)
+                out[(i + j) * outStride + n] = sums[j] + (base ? base[(i + j) * baseStride + n] : 0);
+        }
+    (void)activations;
+}
+
+/// Rows [n0, n0 + 32) of stored weights as one panel of B = Wᵀ in float or bfloat16; rows past `n` are zero.
+static void packStored(const MinkeStored *w, int64_t n, int64_t n0, void *panel, int32_t panelType) {
+    float runs[MinkePanelWidth * DecodedRun];
+    int64_t rows = n - n0 < MinkePanelWidth ? n - n0 : MinkePanelWidth, words = minkeWords(w->depth, panelType);
+    for (int64_t start = 0; start < w->depth; start += DecodedRun) {
+        int64_t count = w->depth - start < DecodedRun ? w->depth - start : DecodedRun;
+        for (int64_t r = 0; r < rows; r++) decodeRun(w, n0 + r, start, count, runs + r * DecodedRun);
+        packTransposedInto(runs, MinkeFloat32, DecodedRun, rows, count, panel, panelType, words,
+                           minkeWords(start, panelType), 0, 1);
+    }
+}

@@ -1,0 +1,278 @@
+// Blocks opened for integer work (AVX-512 VNNI), and dot products of one row of blocks with a few rows of activations.
+//
+// Every block format is brought to one shape, 256 weights at a time: unsigned codes, and for each 16 of them a scale s
+// and an offset c with value = s·code − c. A dot product is then Σ s·(Σ code·a) − c·Σa.
+
+#include <immintrin.h>
+
+typedef struct {
+    __m512i codes[4];
+    __m512 scales, offsets; // one lane per 16 weights
+} OpenBlock;
+
+/// What codes of a format mean: value = s·(code − zero), or with a minimum of its own.
+typedef struct {
+    int zero, top; // zero point; largest code
+    bool hasMinimum;
+} CodeRange;
+
+INLINE CodeRange codeRange(const int format) {
+    switch (format) {
+    case MinkeStoredQ4_0: return (CodeRange){8, 15, false};
+    case MinkeStoredQ4_1: case MinkeStoredQ4_K: return (CodeRange){0, 15, true};
+    case MinkeStoredQ5_0: return (CodeRange){16, 31, false};
+    case MinkeStoredQ5_1: case MinkeStoredQ5_K: return (CodeRange){0, 31, true};
+    case MinkeStoredQ2_K: return (CodeRange){0, 3, true};
+    case MinkeStoredQ3_K: return (CodeRange){4, 7, false};
+    case MinkeStoredQ6_K: return (CodeRange){32, 63, false};
+    case MinkeStoredMXFP4: return (CodeRange){12, 24, false};
+    default: return (CodeRange){128, 255, false}; // Q8_0 and the tables of IQ4
+    }
+}
+
+/// 64 codes out of 32 bytes: those in the low `bits`, shifted by `low`, then those shifted by `high`.
+INLINE __m512i splitBytes(const uint8_t *at, const int low, const int high, const int mask) {
+    __m512i bytes = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)at));
+    __m512i shifts = _mm512_inserti64x4(_mm512_set1_epi16((short)low), _mm256_set1_epi16((short)high), 1);
+    return _mm512_and_si512(_mm512_srlv_epi16(bytes, shifts), _mm512_set1_epi8((char)mask));
+}
+
+/// 64 codes out of the nibbles of two blocks of 16 bytes: low nibbles first within each.
+INLINE __m512i nibblesOfPair(const uint8_t *first, const uint8_t *second) {
+    __m256i a = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)first));
+    __m256i b = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)second));
+    __m512i shifts = _mm512_set_epi64(0x0004000400040004, 0x0004000400040004, 0, 0, 0x0004000400040004,
+                                      0x0004000400040004, 0, 0);
+    __m512i bytes = _mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1);
+    return _mm512_and_si512(_mm512_srlv_epi16(bytes, shifts), _mm512_set1_epi8(15));
+}
+
+/// Adds 16 to the codes whose bit is set.
+INLINE __m512i withFifthBits(__m512i codes, uint64_t bits) {
+    return _mm512_mask_add_epi8(codes, bits, codes, _mm512_set1_epi8(16));
+}
+
+/// The bits `low` of 32 bytes, then the bits `high`.
+INLINE uint64_t bitsOfBytes(const uint8_t *at, const int low, const int high) {
+    __m512i bytes = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)at));
+    __m512i test = _mm512_inserti64x4(_mm512_set1_epi8((char)(1 << low)), _mm256_set1_epi8((char)(1 << high)), 1);
+    return _mm512_test_epi8_mask(bytes, test);
+}
+
+INLINE uint32_t bits32(const uint8_t *at) {
+    uint32_t bits;
+    memcpy(&bits, at, 4);
+    return bits;
+}
+
+INLINE uint16_t bits16(const uint8_t *at) {
+    uint16_t bits;
+    memcpy(&bits, at, 2);
+    return bits;
+}
+
+/// Every lane of eight twice.
+INLINE __m512 doubled(__m256 x) {
+    __m512i index = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
+    return _mm512_permutexvar_ps(index, _mm512_castps256_ps512(x));
+}
+
+INLINE __m512 halfAt(const uint8_t *at) { return _mm512_set1_ps(_mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits16(at))))); }
+
+/// Eight bytes as floats, each twice.
+INLINE __m512 doubledBytes(uint32_t low, uint32_t high) {
+    __m128i bytes = _mm_cvtsi64_si128((int64_t)((uint64_t)high << 32 | low));
+    return doubled(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)));
+}
+
+/// Table values plus the zero point, for _mm512_shuffle_epi8.
+INLINE __m512i nonlinearCodes(__m512i nibbles) {
+    __m128i table = _mm_setr_epi8(1, 24, 45, 63, 79, 93, 106, 118, (char)129, (char)141, (char)153, (char)166, (char)181,
+                                  (char)197, (char)217, (char)241);
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), nibbles);
+}
+
+INLINE __m512i floatCodes(__m512i nibbles) {
+    __m128i table = _mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0);
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), nibbles);
+}
+
+/// One block of 256 weights of the K formats and IQ4_XS.
+INLINE OpenBlock openWideBlock(const int format, const uint8_t *b) {
+    OpenBlock o;
+    if (format == MinkeStoredQ4_K || format == MinkeStoredQ5_K) {
+        uint32_t u0 = bits32(b + 4), u1 = bits32(b + 8), u2 = bits32(b + 12);
+        o.scales = _mm512_mul_ps(halfAt(b), doubledBytes(u0 & 0x3F3F3F3F,
+                                                          (u2 & 0x0F0F0F0F) | (u0 >> 6 & 0x03030303) << 4));
+        o.offsets = _mm512_mul_ps(halfAt(b + 2), doubledBytes(u1 & 0x3F3F3F3F,
+                                                               (u2 >> 4 & 0x0F0F0F0F) | (u1 >> 6 & 0x03030303) << 4));
+        const uint8_t *q = b + (format == MinkeStoredQ4_K ? 16 : 48);
+        UNROLL for (int k = 0; k < 4; k++) {
+            o.codes[k] = splitBytes(q + 32 * k, 0, 4, 15);
+            if (format == MinkeStoredQ5_K) o.codes[k] = withFifthBits(o.codes[k], bitsOfBytes(b + 16, 2 * k, 2 * k + 1));
+        }
+    } else if (format == MinkeStoredQ6_K) {
+        __m512i scales = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(b + 192)));
+        o.scales = _mm512_mul_ps(halfAt(b + 208), _mm512_cvtepi32_ps(scales));
+        o.offsets = _mm512_mul_ps(o.scales, _mm512_set1_ps(32));
+        UNROLL for (int n = 0; n < 2; n++) {
+            __m512i low = _mm512_loadu_si512(b + 64 * n), mask = _mm512_set1_epi8(15);
+            const uint8_t *high = b + 128 + 32 * n;
+            o.codes[2 * n] = _mm512_or_si512(_mm512_and_si512(low, mask), _mm512_slli_epi16(splitBytes(high, 0, 2, 3), 4));
+            o.codes[2 * n + 1] = _mm512_or_si512(_mm512_and_si512(_mm512_srli_epi16(low, 4), mask),
+                                                 _mm512_slli_epi16(splitBytes(high, 4, 6, 3), 4));
+        }
+    } else if (format == MinkeStoredQ2_K) {
+        __m128i s = _mm_loadu_si128((const __m128i *)b);
+        __m512i scales = _mm512_cvtepu8_epi32(_mm_and_si128(s, _mm_set1_epi8(15)));
+        __m512i minima = _mm512_cvtepu8_epi32(_mm_and_si128(_mm_srli_epi16(s, 4), _mm_set1_epi8(15)));
+        o.scales = _mm512_mul_ps(halfAt(b + 80), _mm512_cvtepi32_ps(scales));
+        o.offsets = _mm512_mul_ps(halfAt(b + 82), _mm512_cvtepi32_ps(minima));
+        UNROLL for (int n = 0; n < 2; n++) {
+            o.codes[2 * n] = splitBytes(b + 16 + 32 * n, 0, 2, 3);
+            o.codes[2 * n + 1] = splitBytes(b + 16 + 32 * n, 4, 6, 3);
+        }
+    } else if (format == MinkeStoredQ3_K) {
+        uint32_t u0 = bits32(b + 96), u1 = bits32(b + 100), u2 = bits32(b + 104);
+        uint32_t s[4] = {(u0 & 0x0F0F0F0F) | (u2 & 0x03030303) << 4, (u1 & 0x0F0F0F0F) | (u2 >> 2 & 0x03030303) << 4,
+                         (u0 >> 4 & 0x0F0F0F0F) | (u2 >> 4 & 0x03030303) << 4,
+                         (u1 >> 4 & 0x0F0F0F0F) | (u2 >> 6 & 0x03030303) << 4};
+        __m512i scales = _mm512_cvtepu8_epi32(_mm_setr_epi32((int)s[0], (int)s[1], (int)s[2], (int)s[3]));
+        o.scales = _mm512_mul_ps(halfAt(b + 108), _mm512_cvtepi32_ps(_mm512_sub_epi32(scales, _mm512_set1_epi32(32))));
+        o.offsets = _mm512_mul_ps(o.scales, _mm512_set1_ps(4));
+        UNROLL for (int k = 0; k < 4; k++) {
+            __m512i codes = splitBytes(b + 32 + 32 * (k / 2), k % 2 * 4, k % 2 * 4 + 2, 3);
+            o.codes[k] = _mm512_mask_add_epi8(codes, bitsOfBytes(b, 2 * k, 2 * k + 1), codes, _mm512_set1_epi8(4));
+        }
+    } else { // IQ4_XS
+        uint32_t high = bits16(b + 2), low = bits32(b + 4);
+        __m256i shifts = _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28), pairs = _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14);
+        __m256i s = _mm256_and_si256(_mm256_srlv_epi32(_mm256_set1_epi32((int)low), shifts), _mm256_set1_epi32(15));
+        __m256i t = _mm256_and_si256(_mm256_srlv_epi32(_mm256_set1_epi32((int)high), pairs), _mm256_set1_epi32(3));
+        s = _mm256_sub_epi32(_mm256_or_si256(s, _mm256_slli_epi32(t, 4)), _mm256_set1_epi32(32));
+        o.scales = _mm512_mul_ps(halfAt(b), doubled(_mm256_cvtepi32_ps(s)));
+        o.offsets = _mm512_mul_ps(o.scales, _mm512_set1_ps(128));
+        UNROLL for (int k = 0; k < 4; k++) o.codes[k] = nonlinearCodes(nibblesOfPair(b + 8 + 32 * k, b + 24 + 32 * k));
+    }
+    return o;
+}
+
+/// Up to eight blocks of 32 weights; missing ones get scale zero.
+INLINE OpenBlock openNarrowBlocks(const int format, const uint8_t *b, int count) {
+    const int bytes = format == MinkeStoredQ4_0 || format == MinkeStoredIQ4_NL ? 18
+                      : format == MinkeStoredQ4_1                             ? 20
+                      : format == MinkeStoredQ5_0                             ? 22
+                      : format == MinkeStoredQ5_1                             ? 24
+                      : format == MinkeStoredMXFP4                            ? 17
+                                                                              : 34;
+    const uint8_t *at[8];
+    UNROLL for (int j = 0; j < 8; j++) at[j] = b + (j < count ? j : 0) * bytes;
+    OpenBlock o;
+    __m256 scales;
+    if (format == MinkeStoredMXFP4) {
+        float powers[8];
+        UNROLL for (int j = 0; j < 8; j++) powers[j] = power(*at[j]);
+        scales = _mm256_loadu_ps(powers);
+    } else {
+        scales = _mm256_cvtph_ps(_mm_setr_epi16((short)bits16(at[0]), (short)bits16(at[1]), (short)bits16(at[2]),
+                                                (short)bits16(at[3]), (short)bits16(at[4]), (short)bits16(at[5]),
+                                                (short)bits16(at[6]), (short)bits16(at[7])));
+    }
+    __mmask8 present = (__mmask8)((1u << count) - 1);
+    o.scales = doubled(_mm256_maskz_mov_ps(present, scales));
+    if (format == MinkeStoredQ4_1 || format == MinkeStoredQ5_1) {
+        __m256 minima = _mm256_cvtph_ps(_mm_setr_epi16((short)bits16(at[0] + 2), (short)bits16(at[1] + 2),
+                                                       (short)bits16(at[2] + 2), (short)bits16(at[3] + 2),
+                                                       (short)bits16(at[4] + 2), (short)bits16(at[5] + 2),
+                                                       (short)bits16(at[6] + 2), (short)bits16(at[7] + 2)));
+        o.offsets = doubled(_mm256_maskz_sub_ps(present, _mm256_setzero_ps(), minima));
+    } else {
+        o.offsets = _mm512_mul_ps(o.scales, _mm512_set1_ps((float)codeRange(format).zero));
+    }
+    UNROLL for (int k = 0; k < 4; k++) {
+        const uint8_t *first = at[2 * k], *second = at[2 * k + 1];
+        switch (format) {
+        case MinkeStoredQ4_0: o.codes[k] = nibblesOfPair(first + 2, second + 2); break;
+        case MinkeStoredQ4_1: o.codes[k] = nibblesOfPair(first + 4, second + 4); break;
+        case MinkeStoredIQ4_NL: o.codes[k] = nonlinearCodes(nibblesOfPair(first + 2, second + 2)); break;
+        case MinkeStoredMXFP4: o.codes[k] = floatCodes(nibblesOfPair(first + 1, second + 1)); break;
+        case MinkeStoredQ5_0:
+            o.codes[k] = withFifthBits(nibblesOfPair(first + 6, second + 6),
+                                       (uint64_t)bits32(second + 2) << 32 | bits32(first + 2));
+            break;
+        case MinkeStoredQ5_1:
+            o.codes[k] = withFifthBits(nibblesOfPair(first + 8, second + 8),
+                                       (uint64_t)bits32(second + 4) << 32 | bits32(first + 4));
+            break;
+        default: {
+            __m256i low = _mm256_loadu_si256((const __m256i *)(first + 2));
+            __m256i high = _mm256_loadu_si256((const __m256i *)(second + 2));
+            o.codes[k] = _mm512_xor_si512(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1),
+                                          _mm512_set1_epi8((char)0x80));
+        }
+        }
+    }
+    return o;
+}
+
+INLINE bool isWide(const int format) { return minkeBlockElements(format) == 256; }
+
+/// Weights 256·s … of a row that is `depth` long.
+INLINE OpenBlock openBlock(const int format, const bool wide, const uint8_t *row, int64_t s, int64_t depth) {
+    if (wide) return openWideBlock(format, row + s * minkeBlockBytes(format));
+    int64_t left = depth / 32 - 8 * s;
+    return openNarrowBlocks(format, row + 8 * s * minkeBlockBytes(format), left < 8 ? (int)left : 8);
+}
+
+INLINE void dotFormat(const int format, const bool wide, const int rows, const MinkeStored *w, int64_t n,
+                      const Activations *a, float *sums) {
+    const uint8_t *row = (const uint8_t *)w->data + n * w->rowBytes;
+    __m512 even[DotRows], odd[DotRows], offsets[DotRows];
+    UNROLL for (int i = 0; i < rows; i++) even[i] = odd[i] = offsets[i] = _mm512_setzero_ps();
+    int64_t blocks = (w->depth + 255) / 256;
+    for (int64_t s = 0; s < blocks; s++) {
+        _mm_prefetch((const char *)row + (s + 8) * 256 * minkeBlockBytes(format) / minkeBlockElements(format), _MM_HINT_T0);
+        OpenBlock o = openBlock(format, wide, row, s, w->depth);
+        UNROLL for (int i = 0; i < rows; i++) {
+            const int8_t *codes = a[i].codes + 256 * s;
+            __m512 scales = _mm512_mul_ps(o.scales, _mm512_loadu_ps(a[i].scales + 16 * s));
+            offsets[i] = _mm512_fmadd_ps(o.offsets, _mm512_loadu_ps(a[i].sums + 16 * s), offsets[i]);
+            UNROLL for (int k = 0; k < 4; k++) {
+                __m512i index = _mm512_add_epi32(_mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0),
+                                                 _mm512_set1_epi32(4 * k));
+                __m512i dot = _mm512_dpbusd_epi32(_mm512_setzero_si512(), o.codes[k], _mm512_loadu_si512(codes + 64 * k));
+                __m512 *sum = k % 2 ? &odd[i] : &even[i];
+                *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), _mm512_permutexvar_ps(index, scales), *sum);
+            }
+        }
+    }
+    UNROLL for (int i = 0; i < rows; i++)
+        sums[i] = _mm512_reduce_add_ps(_mm512_sub_ps(_mm512_add_ps(even[i], odd[i]), offsets[i]));
+}
+
+#define DOT_FORMAT(name, wide)                                                        \
+    static __attribute__((noinline)) void dot##name(const MinkeStored *w, int64_t n, const Activations *a, int rows, \
+                                                    float *sums) {                    \
+        switch (rows) {                                                               \
+        case 1: dotFormat(MinkeStored##name, wide, 1, w, n, a, sums); break;          \
+        case 2: dotFormat(MinkeStored##name, wide, 2, w, n, a, sums); break;          \
+        case 3: dotFormat(MinkeStored##name, wide, 3, w, n, a, sums); break;          \
+        default: dotFormat(MinkeStored##name, wide, 4, w, n, a, sums);                \
+        }                                                                             \
+    }
+DOT_FORMAT(Q4_0, false) DOT_FORMAT(Q4_1, false) DOT_FORMAT(Q5_0, false) DOT_FORMAT(Q5_1, false)
+DOT_FORMAT(Q8_0, false) DOT_FORMAT(IQ4_NL, false) DOT_FORMAT(MXFP4, false) DOT_FORMAT(Q2_K, true)
+DOT_FORMAT(Q3_K, true) DOT_FORMAT(Q4_K, true) DOT_FORMAT(Q5_K, true) DOT_FORMAT(Q6_K, true) DOT_FORMAT(IQ4_XS, true)
+
+/// sums[i] = w[n]·x[first + i] for `rows` quantised rows of activations; false for formats without blocks.
+static bool dotBlocks(const MinkeStored *w, int64_t n, const void *activations, int64_t first, int rows, float *sums) {
+    Activations a[DotRows];
+    for (int i = 0; i < rows; i++) a[i] = activationsAt(activations, w->depth, first + i);
+    switch (w->format) {
+#define CASE(name) case MinkeStored##name: dot##name(w, n, a, rows, sums); return true;
+    CASE(Q4_0) CASE(Q4_1) CASE(Q5_0) CASE(Q5_1) CASE(Q8_0) CASE(IQ4_NL) CASE(MXFP4) CASE(Q2_K) CASE(Q3_K) CASE(Q4_K)
+    CASE(Q5_K) CASE(Q6_K) CASE(IQ4_XS)
+#undef CASE
+    default: return false;
+    }
+}
