@@ -32,6 +32,7 @@ struct ChatCommand: ParsableCommand {
         ))
     var stop: [String] = []
 
+    @OptionGroup var load: LoadArguments
     @OptionGroup var compute: ComputeOptions
 
     func validate() throws {
@@ -41,7 +42,7 @@ struct ChatCommand: ParsableCommand {
 
     func run() throws {
         compute.apply()
-        let model = try TextModel(contentsOf: model)
+        let model = try TextModel(contentsOf: model, options: load.options)
         let options = GenerationOptions(
             maximumTokens: maxTokens, sampling: sampling.options, stopStrings: stop.isEmpty ? ["\n\n"] : stop)
         Interruption.listen()

@@ -1,4 +1,5 @@
 import MinkeModel
+import MinkeTensors
 import Testing
 
 @testable import MinkeGeneration
@@ -18,6 +19,20 @@ import Testing
             #expect(generation.ids == expected)
             #expect((generation.draftedTokens > 0) == (speculation != .off))
             #expect(generation.acceptedTokens <= generation.draftedTokens)
+        }
+    }
+
+    @Test(arguments: [CacheType.bfloat16, .q8]) func fastArithmeticIsAlike(cacheType: CacheType) throws {
+        guard let folder = Fixtures.folder("f_v3_mtp") else { return }
+        let model = try TextModel(
+            contentsOf: folder, options: LoadOptions(precision: .fast, cacheType: cacheType))
+        for seed in 0..<4 as Range<UInt64> {
+            var options = GenerationOptions(
+                maximumTokens: 60, sampling: SamplingOptions(temperature: 0.8, seed: seed), ignoresStopTokens: true,
+                speculation: .off)
+            let plain = try model.generate(ids: [3, 1, 4, 1, 5], options: options)
+            options.speculation = .on
+            #expect(try model.generate(ids: [3, 1, 4, 1, 5], options: options).ids == plain.ids)
         }
     }
 
