@@ -18,7 +18,7 @@ struct ChatCommand: ParsableCommand {
               printf 'Call me\\n' | minke chat models/whale --max-tokens 20
             """)
 
-    @Argument(help: "The model's folder.")
+    @Argument(help: "The model's folder or .gguf file.")
     var model: String
 
     @Option(help: ArgumentHelp("Tokens that the model adds at most at a time.", valueName: "n"))

@@ -73,6 +73,27 @@ import Testing
         if deviation < 0.05 { #expect(accepted > 0) }
     }
 
+    /// States that gathered while no proposals were wanted, and a prompt in parts, reach the module in order.
+    @Test func theModuleCatchesUp() throws {
+        try model(deviation: 0.1).withModel { model in
+            let ids: [Int32] = [4, 8, 15, 16, 23, 42, 7]
+            let logits = try [[6], [1, 1, 1, 1, 1, 1], [3, 2, 1]].map { parts in
+                let speculator = Speculator(cache: try #require(model.makeDraftCache(capacity: 8)), mode: .on)
+                let cache = model.makeCache(capacity: 8)
+                for part in parts {
+                    speculator.receive(
+                        model.extend([Array(ids[cache.count..<cache.count + part])], caches: [cache]))
+                }
+                let last = speculator.catchUp(ids, model)
+                #expect(speculator.cache.count == 6)
+                return model.logits(of: try #require(last)).values
+            }
+            for other in logits.dropFirst() {
+                #expect(zip(logits[0], other).allSatisfy { abs($0 - $1) < 1e-4 })
+            }
+        }
+    }
+
     @Test func endTokensStopAtTheSamePlace() throws {
         let sampling = SamplingOptions(temperature: 1, seed: 4)
         let free = try model(deviation: 0.1).generate(
