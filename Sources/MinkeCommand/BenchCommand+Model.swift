@@ -57,7 +57,8 @@ extension BenchCommand {
             let memory = ResourceMeter.peakMemoryBytes()
             let limits = ModelBenchmark.Limits.measure()
             let report = ModelBenchmarkReport(
-                figures: figures, limits: limits, peakMemory: memory, facts: model.withModel { ModelFacts($0, model.cacheType) })
+                figures: figures, limits: limits, peakMemory: memory,
+                facts: model.withModel { ModelFacts($0, model.cacheType) })
             try Console.line(json ? report.json.text() : report.text)
         }
 
