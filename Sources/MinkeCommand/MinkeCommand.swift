@@ -15,7 +15,7 @@ struct MinkeCommand: ParsableCommand {
             """,
         subcommands: [
             QuickstartCommand.self, TrainCommand.self, CompareCommand.self, GenerateCommand.self, ChatCommand.self,
-            EvalCommand.self, InspectCommand.self, LogitsCommand.self, TokenizerCommand.self, BenchCommand.self,
+            EvalCommand.self, InspectCommand.self, ConvertCommand.self, LogitsCommand.self, TokenizerCommand.self, BenchCommand.self,
         ])
 
     static func main() {

@@ -57,7 +57,7 @@ public final class CPU: @unchecked Sendable {
     }
 
     /// Runs tasks `0..<count` on all threads.
-    func parallel(_ count: Int, _ body: (Int) -> Void) { pool.run(count, body) }
+    package func parallel(_ count: Int, _ body: (Int) -> Void) { pool.run(count, body) }
 
     /// Runs `body` over `0..<count` cut into ranges of at most `chunk`, on all threads.
     func parallel(_ count: Int, chunk: Int, _ body: (Range<Int>) -> Void) {

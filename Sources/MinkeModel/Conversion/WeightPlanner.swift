@@ -1,0 +1,154 @@
+import MinkeCheckpoints
+import MinkeFiles
+
+/// Lists the tensors of a model in either layout, made from a checkpoint in either.
+struct WeightPlanner<Source: CheckpointSource> {
+    /// The configuration, without the prediction modules when the checkpoint does not have them.
+    let configuration: ModelConfiguration
+    let source: Source
+
+    init(configuration: ModelConfiguration, source: Source) {
+        var configuration = configuration
+        if !source.hasTensor("model.layers.\(configuration.numHiddenLayers).eh_proj.weight") {
+            configuration.numNextnPredictLayers = 0
+        }
+        self.configuration = configuration
+        self.source = source
+    }
+
+    /// The tensors of a GGUF file.
+    func ggufPlans() throws -> [WeightPlan] {
+        try names().flatMap { name -> [WeightPlan] in
+            switch name {
+            case .plain(let name, let rotary):
+                let order = configuration.ropeInterleave ? nil : rotary.map { RotaryOrder($0, toNeighbours: true) }
+                let matrix = try MatrixReader(name, in: source)
+                let target = try ggufName(name)
+                return [try WeightPlan(target, kind: kind(target, matrix), of: matrix, order: order)]
+            case .experts(let prefix, let matrix):
+                let target = try ggufName("\(prefix)0.\(matrix)")
+                let matrices = try (0..<configuration.nRoutedExperts).map {
+                    try MatrixReader("\(prefix)\($0).\(matrix)", in: source)
+                }
+                return [try WeightPlan(target, kind: .experts, stacking: matrices)]
+            case .keyValue(let prefix):
+                let joined = try MatrixReader(prefix + "kv_b_proj.weight", in: source)
+                let split = KeyValueSplit(configuration)
+                return [
+                    try split.keys(ggufName(prefix + "k_b_proj.weight"), kind: .attention, of: joined),
+                    try split.values(ggufName(prefix + "v_b_proj.weight"), kind: .attention, of: joined),
+                ]
+            }
+        }
+    }
+
+    /// The tensors of a Hugging Face folder.
+    func folderPlans() throws -> [WeightPlan] {
+        try names().flatMap { name -> [WeightPlan] in
+            switch name {
+            case .plain(let name, let rotary):
+                let isReordered = configuration.family == .llama && configuration.ropeInterleave
+                let order = isReordered ? rotary.map { RotaryOrder($0, toNeighbours: false) } : nil
+                let matrix = try MatrixReader(name, in: source)
+                return [try WeightPlan(name, kind: kind(ggufName(name), matrix), of: matrix, order: order)]
+            case .experts(let prefix, let matrix):
+                return try (0..<configuration.nRoutedExperts).map {
+                    let name = "\(prefix)\($0).\(matrix)"
+                    return try WeightPlan(name, kind: .experts, of: MatrixReader(name, in: source))
+                }
+            case .keyValue(let prefix):
+                let name = prefix + "kv_b_proj.weight"
+                if source.hasTensor(name) {
+                    return [try WeightPlan(name, kind: .attention, of: MatrixReader(name, in: source))]
+                }
+                return [
+                    try KeyValueSplit(configuration).joined(
+                        name, kind: .attention, keys: MatrixReader(prefix + "k_b_proj.weight", in: source),
+                        values: MatrixReader(prefix + "v_b_proj.weight", in: source))
+                ]
+            }
+        }
+    }
+
+    /// A tensor of the model, or several that belong together, by names of Hugging Face's checkpoints.
+    private enum Name {
+        /// `rotary`: rows of a head, and how many of them are rotated.
+        case plain(String, rotary: (width: Int, rotated: Int)? = nil)
+        /// `prefix` ends before the number of the expert, `matrix` follows it.
+        case experts(prefix: String, matrix: String)
+        /// `kv_b_proj`; `prefix` ends in `self_attn.`
+        case keyValue(prefix: String)
+    }
+
+    private func names() -> [Name] {
+        var names: [Name] = [.plain("model.embed_tokens.weight"), .plain("model.norm.weight")]
+        if !configuration.tieWordEmbeddings { names.append(.plain("lm_head.weight")) }
+        for layer in 0..<configuration.numHiddenLayers + configuration.numNextnPredictLayers {
+            let prefix = "model.layers.\(layer)."
+            names.append(.plain(prefix + "input_layernorm.weight"))
+            names += attention(prefix + "self_attn.")
+            names.append(.plain(prefix + "post_attention_layernorm.weight"))
+            names += feedForward(prefix + "mlp.", layer: layer)
+            if layer >= configuration.numHiddenLayers { names += prediction(prefix) }
+        }
+        return names
+    }
+
+    private func attention(_ prefix: String) -> [Name] {
+        let c = configuration
+        let rotary = (width: c.qkHeadDim, rotated: c.qkRopeHeadDim)
+        guard c.family.isLatent else {
+            return [
+                .plain(prefix + "q_proj.weight", rotary: rotary), .plain(prefix + "k_proj.weight", rotary: rotary),
+                .plain(prefix + "v_proj.weight"), .plain(prefix + "o_proj.weight"),
+            ]
+        }
+        var names: [Name] =
+            c.qLoraRank == nil
+            ? [.plain(prefix + "q_proj.weight", rotary: rotary)]
+            : [
+                .plain(prefix + "q_a_proj.weight"), .plain(prefix + "q_a_layernorm.weight"),
+                .plain(prefix + "q_b_proj.weight", rotary: rotary),
+            ]
+        let latent = (width: c.kvLoraRank + c.qkRopeHeadDim, rotated: c.qkRopeHeadDim)
+        names += [
+            .plain(prefix + "kv_a_proj_with_mqa.weight", rotary: latent), .plain(prefix + "kv_a_layernorm.weight"),
+            .keyValue(prefix: prefix), .plain(prefix + "o_proj.weight"),
+        ]
+        return names
+    }
+
+    private func feedForward(_ prefix: String, layer: Int) -> [Name] {
+        let matrices = ["gate_proj.weight", "up_proj.weight", "down_proj.weight"]
+        guard configuration.isSparse(layer: layer) else { return matrices.map { .plain(prefix + $0) } }
+        var names: [Name] = [.plain(prefix + "gate.weight")]
+        if configuration.topkMethod == .biased { names.append(.plain(prefix + "gate.e_score_correction_bias")) }
+        names += matrices.map { .experts(prefix: prefix + "experts.", matrix: $0) }
+        if configuration.nSharedExperts > 0 { names += matrices.map { .plain(prefix + "shared_experts." + $0) } }
+        return names
+    }
+
+    private func prediction(_ prefix: String) -> [Name] {
+        let required = ["eh_proj.weight", "enorm.weight", "hnorm.weight", "shared_head.norm.weight"]
+        // Copies of the model's own embedding and head, which not every file repeats.
+        let optional = ["embed_tokens.weight", "shared_head.head.weight"].filter { source.hasTensor(prefix + $0) }
+        return (required + optional).map { .plain(prefix + $0) }
+    }
+
+    private func ggufName(_ name: String) throws -> String {
+        guard let place = GGUFTensorNames.place(of: name) else {
+            throw InputError("has no place in a GGUF file", at: "tensor \"\(name)\"")
+        }
+        return place.name
+    }
+
+    private func kind(_ target: String, _ matrix: MatrixReader) -> WeightKind {
+        WeightKind(ofGGUF: target, shape: matrix.tensor.shape)
+    }
+}
+
+extension RotaryOrder {
+    fileprivate init(_ rotary: (width: Int, rotated: Int), toNeighbours: Bool) {
+        self.init(width: rotary.width, rotated: rotary.rotated, toNeighbours: toNeighbours)
+    }
+}
