@@ -95,7 +95,8 @@ public final class AbsorbedProjections {
                 weight.value.pointer(row: heads.lowerBound * height), 0, Int64(rank), Int64(columns), Int64(rank),
                 panels.pointer, type.code, Int64(panel), Int64(panel + 1))
         }
-        let out = Tensor(uninitialized: latents.rows, columns, type: type)
+        let out = Tensor(uninitialized: LayerCache.roundedUp(latents.rows), columns, type: type)
+            .rows(0..<latents.rows)
         Product.multiply(latents, panels: panels.pointer, into: out)
         return out
     }

@@ -49,35 +49,57 @@ extension AbsorbedProjections {
 
     func attendExpanded(_ queries: Tensor, cache: LayerCache, shape: AttentionShape, type wanted: ElementType) -> Tensor
     {
-        // Pairs of bfloat16 must not straddle two parts.
-        let type = keyWidth % 2 == 0 && shape.sharedWidth % 2 == 0 ? wanted : .float32
+        let type = shape.hasEvenKeys ? wanted : .float32
         let rows = cache.allRows(type)
         let q = queries.converted(to: type)
         let out = Tensor(uninitialized: q.rows, heads * valueWidth, type: type)
         let height = keyWidth + valueWidth
-        let fitting = AbsorbedProjections.expansionMemory / (cache.count * height * type.byteWidth)
+        let fitting =
+            AbsorbedProjections.expansionMemory / (LayerCache.roundedUp(cache.count) * height * type.byteWidth)
         let step = min(heads, max(CPU.shared.threadCount, fitting))
         for first in stride(from: 0, to: heads, by: step) {
             let some = first..<min(heads, first + step)
             let keysValues = keysAndValues(rows.columns(0..<rank), heads: some)
-            CPU.shared.parallel(some.count) { index in
-                let head = first + index
-                let width = keyWidth + shape.sharedWidth
-                var a = shape.arguments(
-                    tokens: cache.count, q: q.columns(head * width..<(head + 1) * width),
-                    k: keysValues.columns(index * height..<index * height + keyWidth),
-                    v: keysValues.columns(index * height + keyWidth..<(index + 1) * height),
-                    shared: shape.sharedWidth == 0 ? nil : rows.columns(rank..<rank + shape.sharedWidth),
-                    out: out.columns(head * valueWidth..<(head + 1) * valueWidth))
-                let logSumExp = Storage(bytes: q.rows * 4)
-                let scratch = Storage(bytes: shape.scratchBytes(tokens: cache.count, backward: false))
-                withExtendedLifetime((logSumExp, scratch)) {
-                    a.logSumExp = logSumExp.pointer.assumingMemoryBound(to: Float.self)
-                    a.scratch = scratch.pointer
-                    CPU.shared.kernels.attentionForward(&a)
-                }
+            shape.attendNewest(
+                q, heads: some, shared: shape.sharedWidth == 0 ? nil : rows.columns(rank..<rank + shape.sharedWidth),
+                into: out
+            ) { head in
+                let own = keysValues.columns((head - first) * height..<(head - first + 1) * height)
+                return (own.columns(0..<keyWidth), own.columns(keyWidth..<height))
             }
         }
         return out.converted(to: queries.type)
+    }
+}
+
+extension AttentionShape {
+    /// Whether keys may be read in pairs of bfloat16, which must not straddle two parts.
+    var hasEvenKeys: Bool { keyWidth % 2 == 0 && sharedWidth % 2 == 0 }
+
+    /// Blocked attention of the newest tokens' queries over the keys of all tokens, as on a tape.
+    ///
+    /// - Parameters:
+    ///   - q: `[new, all heads × (keyWidth + sharedWidth)]`.
+    ///   - out: `[new, all heads × valueWidth]`, in the type of everything else.
+    ///   - keysAndValues: those of one head, a row a token.
+    func attendNewest(
+        _ q: Tensor, heads: Range<Int>, shared: Tensor?, into out: Tensor,
+        keysAndValues: (Int) -> (keys: Tensor, values: Tensor)
+    ) {
+        CPU.shared.parallel(heads.count) { index in
+            let head = heads.lowerBound + index
+            let width = keyWidth + sharedWidth
+            let (keys, values) = keysAndValues(head)
+            var a = arguments(
+                tokens: keys.rows, q: q.columns(head * width..<(head + 1) * width), k: keys, v: values, shared: shared,
+                out: out.columns(head * valueWidth..<(head + 1) * valueWidth))
+            let logSumExp = Storage(bytes: q.rows * 4)
+            let scratch = Storage(bytes: scratchBytes(tokens: LayerCache.roundedUp(keys.rows), backward: false))
+            withExtendedLifetime((logSumExp, scratch)) {
+                a.logSumExp = logSumExp.pointer.assumingMemoryBound(to: Float.self)
+                a.scratch = scratch.pointer
+                CPU.shared.kernels.attentionForward(&a)
+            }
+        }
     }
 }

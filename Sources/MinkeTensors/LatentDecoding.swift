@@ -49,7 +49,7 @@ private struct LatentDecoding {
     static let lanes = Int(MinkeLanes)
     /// Bytes of partial results, which long contexts of many queries would make large.
     static let memory = 64 << 20
-    /// Groups for which one task reads a chunk.
+    /// The most groups for which one task reads a chunk, where there are tasks enough for all threads.
     static let groupsPerTask = 8
 
     var groups: [LaneGroup] = []
@@ -101,9 +101,10 @@ private struct LatentDecoding {
     private func tasks() -> [Task] {
         var tasks: [Task] = []
         var first = 0
+        let most = max(1, min(LatentDecoding.groupsPerTask, parts / (4 * CPU.shared.threadCount)))
         while first < groups.count {
             var end = first
-            while end < min(groups.count, first + LatentDecoding.groupsPerTask),
+            while end < min(groups.count, first + most),
                 groups[end].sequence == groups[first].sequence
             {
                 end += 1
@@ -117,9 +118,10 @@ private struct LatentDecoding {
     func run(into out: Tensor) {
         let lanes = LatentDecoding.lanes
         let kernels = CPU.shared.kernels
-        let mixed = Tensor(uninitialized: parts * lanes, columns)
-        let tops = Tensor(uninitialized: parts, lanes)
-        let sums = Tensor(uninitialized: parts, lanes)
+        let room = LayerCache.roundedUp(parts)
+        let mixed = Tensor(uninitialized: room * lanes, columns)
+        let tops = Tensor(uninitialized: room, lanes)
+        let sums = Tensor(uninitialized: room, lanes)
         // One word a value is enough for either type.
         let packed = Tensor(uninitialized: groups.count, width * lanes)
         CPU.shared.parallel(groups.count) { index in

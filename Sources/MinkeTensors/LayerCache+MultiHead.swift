@@ -21,6 +21,25 @@ extension LayerCache {
     /// - Parameter queries: `[new, heads × keyWidth]`; the rows' own keys and values are cached already.
     /// - Returns: `[new, heads × valueWidth]`, in the queries' type.
     public func attend(_ queries: Tensor, shape: AttentionShape) -> Tensor {
+        queries.rows < LayerCache.blockedRows
+            ? attendOneByOne(queries, shape: shape) : attendBlocked(queries, shape: shape)
+    }
+
+    /// New tokens from which blocked attention is faster.
+    private static let blockedRows = 16
+
+    private func attendBlocked(_ queries: Tensor, shape: AttentionShape) -> Tensor {
+        let type = shape.hasEvenKeys ? type.computeType : .float32
+        let rows = allRows(type)
+        let out = Tensor(uninitialized: queries.rows, shape.heads * shape.valueWidth, type: type)
+        shape.attendNewest(queries.converted(to: type), heads: 0..<shape.heads, shared: nil, into: out) { head in
+            let (key, value) = (head * shape.keyWidth, shape.heads * shape.keyWidth + head * shape.valueWidth)
+            return (rows.columns(key..<key + shape.keyWidth), rows.columns(value..<value + shape.valueWidth))
+        }
+        return out.converted(to: queries.type)
+    }
+
+    private func attendOneByOne(_ queries: Tensor, shape: AttentionShape) -> Tensor {
         let q = queries.converted(to: .float32)
         let (heads, valueWidth) = (shape.heads, shape.valueWidth)
         let chunks = (count + LayerCache.chunkRows - 1) / LayerCache.chunkRows
@@ -28,14 +47,14 @@ extension LayerCache {
         // Heads would widen the same rows again and again: 8-bit rows are widened once.
         let widened = type == .q8 ? allRows(.bfloat16) : nil
         let stride = widened?.stride ?? chunkStride
-        let mixed = Tensor(uninitialized: q.rows * heads * chunks, valueWidth)
+        let mixed = Tensor(uninitialized: q.rows * heads * LayerCache.roundedUp(chunks), valueWidth)
         let sums = Tensor(uninitialized: 2, q.rows * heads * chunks)
         let out = Tensor(uninitialized: q.rows, heads * valueWidth)
         CPU.shared.parallel(heads * chunks) { task in
             let (head, chunk) = task.quotientAndRemainder(dividingBy: chunks)
             let first = chunk * LayerCache.chunkRows
             let rows =
-                widened.map { UnsafeRawPointer($0.pointer(row: first)) } ?? self.chunk(chunk, scratch: mixed.pointer)
+                widened.map { UnsafeRawPointer($0.pointer(row: first)) } ?? heldChunk(chunk)
             let keys = head * shape.keyWidth
             for row in 0..<q.rows {
                 let seen = min(LayerCache.chunkRows, before + row + 1 - first)

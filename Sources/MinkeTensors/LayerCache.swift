@@ -55,9 +55,13 @@ public final class LayerCache {
     }
 
     /// Rows that a block of memory holds: whole chunks.
-    private static let blockRows = 2 * chunkRows
+    private static let blockRows = 4 * chunkRows
     /// Rows that attention takes in one piece.
     static let chunkRows = Int(MinkeCacheChunk)
+    /// The next power of two: scratch memory that grows with the rows takes few different sizes and is used again.
+    static func roundedUp(_ count: Int) -> Int {
+        count <= 1 ? 1 : 1 << (Int.bitWidth - (count - 1).leadingZeroBitCount)
+    }
     /// Columns of a row in `bfloat16`, which is read in pairs.
     static func evenWidth(_ width: Int) -> Int { (width + 1) / 2 * 2 }
     private static func groups(_ width: Int) -> Int { (width + Int(MinkeCacheGroup) - 1) / Int(MinkeCacheGroup) }
@@ -132,20 +136,23 @@ public final class LayerCache {
         type == .q8 ? LayerCache.chunkRows * chunkStride * 2 + Int(MinkeCacheSlack) * 4 : 0
     }
 
+    /// The rows of one chunk as they are held.
+    func heldChunk(_ index: Int) -> UnsafeRawPointer { UnsafeRawPointer(pointer(row: index * LayerCache.chunkRows)) }
+
     /// The rows of one chunk in the type in which attention reads them; 8-bit rows are widened into `scratch`.
     func chunk(_ index: Int, scratch: UnsafeMutableRawPointer) -> UnsafeRawPointer {
+        guard type == .q8 else { return heldChunk(index) }
         let first = index * LayerCache.chunkRows
-        guard type == .q8 else { return UnsafeRawPointer(pointer(row: first)) }
+        let kernels = CPU.shared.kernels
         for row in 0..<min(LayerCache.chunkRows, count - first) {
-            widen(row: first + row, to: scratch + row * chunkStride * 2, .bfloat16)
+            widen(row: first + row, to: scratch + row * chunkStride * 2, .bfloat16, kernels)
         }
         return UnsafeRawPointer(scratch)
     }
 
-    private func widen(row: Int, to: UnsafeMutableRawPointer, _ type: ElementType) {
+    private func widen(row: Int, to: UnsafeMutableRawPointer, _ type: ElementType, _ kernels: MinkeKernels) {
         forEachPart(of: pointer(row: row)) { part, column, values, scales in
-            CPU.shared.kernels.dequantizeRow(
-                values, scales, Int64(parts[part]), to + column * type.byteWidth, type.code)
+            kernels.dequantizeRow(values, scales, Int64(parts[part]), to + column * type.byteWidth, type.code)
         }
         if type == .bfloat16 && width % 2 != 0 { (to + width * 2).storeBytes(of: 0, as: UInt16.self) }
     }
@@ -153,17 +160,18 @@ public final class LayerCache {
     /// All rows in one tensor, `[count, width]`.
     func allRows(_ type: ElementType) -> Tensor {
         // An even distance, so that rows may be read in pairs.
-        let rows = Tensor(uninitialized: count, LayerCache.evenWidth(width), type: type)
+        let rows = Tensor(uninitialized: LayerCache.roundedUp(count), LayerCache.evenWidth(width), type: type)
+        let kernels = CPU.shared.kernels
         CPU.shared.parallel(count, chunk: Tensor.rowsPerTask) { range in
             for row in range {
                 if self.type == .q8 {
-                    widen(row: row, to: rows.pointer(row: row), type)
+                    widen(row: row, to: rows.pointer(row: row), type, kernels)
                 } else {
-                    CPU.shared.kernels.convert(
+                    kernels.convert(
                         pointer(row: row), self.type.computeType.code, rows.pointer(row: row), type.code, Int64(width))
                 }
             }
         }
-        return rows.columns(0..<width)
+        return rows.rows(0..<count).columns(0..<width)
     }
 }

@@ -80,8 +80,9 @@ typedef struct {
 
 /// Queries that are attended to together, as lanes of vectors.
 enum { MinkeLanes = 16 };
-/// Cached rows that are attended to in one piece: fixed, so that results do not depend on how the work was split.
-enum { MinkeCacheChunk = 512 };
+/// Cached rows that are attended to in one piece: fixed, so that results do not depend on how the work was split; small
+/// enough that many cores find work in a short cache.
+enum { MinkeCacheChunk = 256 };
 /// Rows are read in groups of eight: memory must be there for that many, and for 64 elements after the last.
 enum { MinkeCacheRowStep = 8, MinkeCacheSlack = 64 };
 /// Values of an 8-bit row that share one scale.
