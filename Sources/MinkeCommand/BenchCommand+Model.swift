@@ -15,7 +15,7 @@ extension BenchCommand {
                   minke bench models/whale --prefill 512,2048 --depth 0,4096 --batch 1,8 --json
                 """)
 
-        @Argument(help: "The model's folder or file.")
+        @Argument(help: "The model's folder or .gguf file.")
         var model: String
 
         @Option(help: ArgumentHelp("Lengths of prompts (default: 512).", valueName: "list"))
@@ -57,7 +57,8 @@ extension BenchCommand {
             let memory = ResourceMeter.peakMemoryBytes()
             let limits = ModelBenchmark.Limits.measure()
             let report = ModelBenchmarkReport(
-                figures: figures, limits: limits, peakMemory: memory, facts: model.withModel(ModelFacts.init))
+                figures: figures, limits: limits, peakMemory: memory,
+                facts: model.withModel { ModelFacts($0, model.cacheType) })
             try Console.line(json ? report.json.text() : report.text)
         }
 
@@ -80,11 +81,13 @@ struct ModelFacts {
     let precision: Precision
     let weightBytes: Int
     let bytesPerToken: Int
+    let cacheBytesPerToken: Int
 
-    init(_ model: LanguageModel) {
+    init(_ model: LanguageModel, _ cacheType: CacheType) {
         precision = model.options.precision
         weightBytes = model.weightBytes
         bytesPerToken = model.weightBytes(perPassOver: 1)
+        cacheBytesPerToken = model.makeCache(capacity: 1, type: cacheType).bytesPerToken
     }
 }
 
@@ -105,6 +108,7 @@ struct ModelBenchmarkReport {
             "prefill": .array(figures.filter(isPrompt).map { $0.json(limits, facts.precision) }),
             "decode": .array(figures.filter { !isPrompt($0) }.map { $0.json(limits, facts.precision) }),
             "bytes_per_token": .integer(facts.bytesPerToken), "weight_bytes": .integer(facts.weightBytes),
+            "cache_bytes_per_token": .integer(facts.cacheBytesPerToken),
             "limits": [
                 "read_bytes_per_second": .number(limits.bandwidth), "float32_flops": .number(limits.float32),
                 "bfloat16_flops": .number(limits.bfloat16),
@@ -123,6 +127,7 @@ struct ModelBenchmarkReport {
         }
         lines += [
             "", "weights    \(HumanFormat.bytes(facts.weightBytes)), \(HumanFormat.bytes(facts.bytesPerToken)) a token",
+            "cache      \(HumanFormat.bytes(facts.cacheBytesPerToken)) for each token before",
             "memory     \(HumanFormat.bytes(peakMemory)) at most",
             "bandwidth  \(HumanFormat.bytes(Int(limits.bandwidth)))/s read by \(CPU.shared.threadCount) threads",
             "peak       \(HumanFormat.flops(limits.float32))/s float32, \(HumanFormat.flops(limits.bfloat16))/s bfloat16 "

@@ -16,6 +16,7 @@ private func send(_ descriptor: Int32, _ bytes: Slice<UnsafeBufferPointer<UInt8>
 /// Standard input, output and error, unbuffered.
 enum Console {
     static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
+    static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
     static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     /// Writes text on standard output.

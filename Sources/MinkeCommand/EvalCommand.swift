@@ -17,7 +17,7 @@ struct EvalCommand: ParsableCommand {
               minke eval models/whale texts/ --context 256 --max-bytes 1000000 --json
             """)
 
-    @Argument(help: "The model's folder.")
+    @Argument(help: "The model's folder or .gguf file.")
     var model: String
 
     @Argument(help: "Files, folders or patterns.")

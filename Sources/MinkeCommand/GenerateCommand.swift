@@ -18,7 +18,7 @@ struct GenerateCommand: ParsableCommand {
               minke generate models/whale --ids 1,2,3
             """)
 
-    @Argument(help: "The model's folder.")
+    @Argument(help: "The model's folder or .gguf file.")
     var model: String
 
     @Option(help: ArgumentHelp("The text to continue.", valueName: "text"))

@@ -16,7 +16,7 @@ struct LogitsCommand: ParsableCommand {
               minke logits models/whale --ids ids.json --out logits.safetensors
             """)
 
-    @Argument(help: "The model's folder.")
+    @Argument(help: "The model's folder or .gguf file.")
     var model: String
 
     @Option(

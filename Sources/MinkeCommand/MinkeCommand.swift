@@ -9,7 +9,7 @@ struct MinkeCommand: ParsableCommand {
         commandName: "minke",
         abstract: "Trains and serves DeepSeek-style language models.",
         discussion: """
-            A model is a Hugging Face folder: config.json, safetensors weights, tokenizer.json.
+            A model is a Hugging Face folder (config.json, safetensors weights, tokenizer.json) or a GGUF file.
 
             Exit codes: 0 done, 1 failed with a line that says why, 64 wrong usage.
             """,

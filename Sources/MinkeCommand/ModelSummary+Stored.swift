@@ -37,7 +37,9 @@ struct RunningCosts {
     }
 
     var text: String {
-        let rows = stored.parts.map { [$0.kind, $0.type, HumanFormat.grouped($0.tensors), HumanFormat.bytes($0.bytes)] }
+        let rows = stored.parts.map {
+            [$0.kind, $0.type, HumanFormat.grouped($0.tensors), HumanFormat.bytes($0.bytes)]
+        }
         let fits = stored.bytes < memory ? "" : ": more than this machine has"
         return """
             \(ModelSummary.table([["stored", "type", "tensors", "size"]] + rows))

@@ -5,8 +5,8 @@ import Minke
 struct TokenizerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenizer",
-        abstract: "Encode, decode, or train a tokenizer.",
-        subcommands: [Encode.self, Decode.self, Train.self])
+        abstract: "Encode, decode, render chats, or train a tokenizer.",
+        subcommands: [Encode.self, Decode.self, Render.self, Train.self])
 
     /// `minke tokenizer encode`
     struct Encode: ParsableCommand {

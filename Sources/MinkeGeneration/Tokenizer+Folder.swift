@@ -51,7 +51,7 @@ extension Tokenizer {
         }
     }
 
-    private static func json(at path: String) throws -> JSON {
+    static func json(at path: String) throws -> JSON {
         let file = try MappedFile(path: path)
         do {
             return try file.withBytes { try JSON(parsing: $0) }

@@ -3,6 +3,7 @@
 /// Not `Sendable`: every thread takes its own.
 public final class TokenEncoder {
     private let tokenizer: Tokenizer
+    var finders: [AddedTokenFinder] { tokenizer.finders }
     private var splitter: TextSplitter
     private var merger: BytePairMerger
     /// Pieces that were merged before; the tokens of word `i` are `cachedIDs[cachedEnds[i - 1]..<cachedEnds[i]]`.
@@ -55,7 +56,8 @@ public final class TokenEncoder {
         encode(text, start..<range.upperBound, cutting: finders.dropFirst(), into: &ids)
     }
 
-    private func encodeOrdinary(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, into ids: inout [Int32]) {
+    /// Appends the tokens of text at `range` in which no added token counts.
+    func encodeOrdinary(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, into ids: inout [Int32]) {
         let byteTokens = tokenizer.byteTokens
         if tokenizer.rules.rules.isEmpty, !tokenizer.ignoresMerges {
             ids.reserveCapacity(ids.count + range.count)

@@ -5,7 +5,7 @@ import Testing
 /// Exit codes, and what goes to which stream.
 @Suite(.serialized) struct CommandTests {
     /// A small model on disk, over bytes.
-    static func model(hasTokenizer: Bool = true) throws -> TemporaryFolder {
+    static func model(hasTokenizer: Bool = true, predictors: Int = 0) throws -> TemporaryFolder {
         var configuration = ModelConfiguration(
             family: .deepseekV3, vocabSize: 259, hiddenSize: 16, numHiddenLayers: 2, numAttentionHeads: 2,
             intermediateSize: 24)
@@ -17,6 +17,7 @@ import Testing
         configuration.numExpertsPerTok = 2
         configuration.moeIntermediateSize = 8
         configuration.maxPositionEmbeddings = 64
+        configuration.numNextnPredictLayers = predictors
         let folder = try TemporaryFolder()
         let weights = WeightSource.random(seed: 1, Initialization(deviation: 0.3))
         try LanguageModel(configuration, weights: weights).write(to: folder.path)
@@ -45,6 +46,30 @@ import Testing
             "generate", folder.path, "--prompt-file", file, "--max-tokens", "9", "--ignore-eos", "--json", "--threads",
             "1")
         #expect(try fromFile.json["ids"] == object["ids"])
+    }
+
+    @Test func speculationIsToldAndChangesNothing() throws {
+        guard let minke = Program.built else { return }
+        let folder = try Self.model(predictors: 1)
+        let arguments = ["generate", folder.path, "--ids", "1,2,3", "--max-tokens", "20", "--ignore-eos"]
+        let plain = try minke.run(all: arguments + ["--json", "--speculate", "off"]).json
+        let speculative = try minke.run(all: arguments + ["--json", "--speculate", "on"]).json
+        #expect(plain["ids"] == speculative["ids"] && plain["speculation"] == nil)
+        let drafted = try #require(speculative["speculation"]?["drafted"]?.intValue)
+        #expect(drafted > 0 && drafted >= speculative["speculation"]?["accepted"]?.intValue ?? .max)
+        #expect(try minke.run(all: arguments + ["--speculate", "on"]).error.contains("proposals accepted"))
+        let without = try Self.model()
+        let refused = try minke.run("generate", without.path, "--ids", "1", "--speculate", "on")
+        #expect(refused.status == 1 && refused.error.contains("no prediction module"))
+    }
+
+    @Test(arguments: ["f32", "bf16", "q8"]) func cachesComeInTypes(type: String) throws {
+        guard let minke = Program.built else { return }
+        let folder = try Self.model(hasTokenizer: false)
+        let result = try minke.run(
+            "generate", folder.path, "--ids", "1,2,3", "--max-tokens", "9", "--ignore-eos", "--precision", "fast",
+            "--cache-type", type, "--json")
+        #expect(try result.json["ids"]?.arrayValue?.count == 9)
     }
 
     @Test func modelsWithoutTokenizerTakeIDs() throws {

@@ -1,4 +1,5 @@
 import MinkeModel
+import MinkeTensors
 import Testing
 
 @testable import MinkeGeneration
@@ -18,6 +19,20 @@ import Testing
             #expect(generation.ids == expected)
             #expect((generation.draftedTokens > 0) == (speculation != .off))
             #expect(generation.acceptedTokens <= generation.draftedTokens)
+        }
+    }
+
+    @Test(arguments: [CacheType.bfloat16, .q8]) func fastArithmeticIsAlike(cacheType: CacheType) throws {
+        guard let folder = Fixtures.folder("f_v3_mtp") else { return }
+        let model = try TextModel(
+            contentsOf: folder, options: LoadOptions(precision: .fast, cacheType: cacheType))
+        for seed in 0..<4 as Range<UInt64> {
+            var options = GenerationOptions(
+                maximumTokens: 60, sampling: SamplingOptions(temperature: 0.8, seed: seed), ignoresStopTokens: true,
+                speculation: .off)
+            let plain = try model.generate(ids: [3, 1, 4, 1, 5], options: options)
+            options.speculation = .on
+            #expect(try model.generate(ids: [3, 1, 4, 1, 5], options: options).ids == plain.ids)
         }
     }
 
@@ -56,6 +71,27 @@ import Testing
             }
         }
         if deviation < 0.05 { #expect(accepted > 0) }
+    }
+
+    /// States that gathered while no proposals were wanted, and a prompt in parts, reach the module in order.
+    @Test func theModuleCatchesUp() throws {
+        try model(deviation: 0.1).withModel { model in
+            let ids: [Int32] = [4, 8, 15, 16, 23, 42, 7]
+            let logits = try [[6], [1, 1, 1, 1, 1, 1], [3, 2, 1]].map { parts in
+                let speculator = Speculator(cache: try #require(model.makeDraftCache(capacity: 8)), mode: .on)
+                let cache = model.makeCache(capacity: 8)
+                for part in parts {
+                    speculator.receive(
+                        model.extend([Array(ids[cache.count..<cache.count + part])], caches: [cache]))
+                }
+                let last = speculator.catchUp(ids, model)
+                #expect(speculator.cache.count == 6)
+                return model.logits(of: try #require(last)).values
+            }
+            for other in logits.dropFirst() {
+                #expect(zip(logits[0], other).allSatisfy { abs($0 - $1) < 1e-4 })
+            }
+        }
     }
 
     @Test func endTokensStopAtTheSamePlace() throws {

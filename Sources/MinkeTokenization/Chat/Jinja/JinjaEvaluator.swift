@@ -1,0 +1,229 @@
+import MinkeFiles
+
+/// Runs a template once.
+///
+/// What it may use is bounded: steps, the length of strings and output, and the depth of calls.
+struct JinjaEvaluator {
+    static let maximumSteps = 1_000_000
+    static let maximumDepth = 180
+    static let maximumNesting = 160
+    static let maximumOutput = 4 << 20
+
+    /// How a list of statements ended.
+    enum Flow {
+        case normal, breakLoop, continueLoop
+    }
+
+    /// Names by scope, the innermost last.
+    var scopes: [[String: JinjaValue]]
+    var steps = 0
+    var depth = 0
+
+    init(_ globals: [String: JinjaValue]) { scopes = [globals] }
+
+    func failure(_ problem: String, line: Int) -> InputError { InputError(problem, at: "template line \(line)") }
+
+    /// Counts work, which is about one step for a node and for every 64 characters.
+    mutating func count(_ work: Int = 1, line: Int) throws {
+        steps += work
+        if steps > Self.maximumSteps {
+            throw failure("the template takes more than \(Self.maximumSteps) steps", line: line)
+        }
+    }
+
+    /// A text that was made, if it is not too long.
+    mutating func checked(_ text: MarkedText?, line: Int) throws -> MarkedText {
+        guard let text, text.count <= MarkedText.maximumCount else {
+            throw failure("a string of more than \(MarkedText.maximumCount) characters", line: line)
+        }
+        try count(text.count / 64, line: line)
+        return text
+    }
+
+    /// Counts all that is in `value`, whose parts may be shared, and refuses what is nested so deeply that walking it is
+    /// dangerous, or holds a namespace, which could hold itself.
+    @discardableResult
+    mutating func checkNesting(of value: JinjaValue, line: Int, depth: Int = 0) throws -> JinjaValue {
+        if depth > Self.maximumNesting { throw failure("lists and dicts nested too deeply", line: line) }
+        switch value {
+        case .list(let values):
+            try count(1 + values.count, line: line)
+            for value in values { try checkNesting(of: value, line: line, depth: depth + 1) }
+        case .object(let object):
+            try count(1 + object.count, line: line)
+            for (_, value) in object.pairs { try checkNesting(of: value, line: line, depth: depth + 1) }
+        case .text(let text): try count(text.count / 64, line: line)
+        case .namespace where depth > 0: throw failure("a namespace cannot be part of another value", line: line)
+        default: break
+        }
+        return value
+    }
+
+    mutating func deeper<Result>(line: Int, _ body: (inout JinjaEvaluator) throws -> Result) throws -> Result {
+        depth += 1
+        defer { depth -= 1 }
+        if depth > Self.maximumDepth { throw failure("calls and expressions nested too deeply", line: line) }
+        return try body(&self)
+    }
+
+    // MARK: Statements
+
+    mutating func run(_ statements: [JinjaStatement], into output: inout MarkedText) throws -> Flow {
+        for statement in statements {
+            let flow = try run(statement, into: &output)
+            if flow != .normal { return flow }
+        }
+        return .normal
+    }
+
+    /// What `statements` write.
+    mutating func text(of statements: [JinjaStatement]) throws -> MarkedText {
+        var output = MarkedText()
+        _ = try run(statements, into: &output)
+        return output
+    }
+
+    private mutating func write(_ text: MarkedText, line: Int, into output: inout MarkedText) throws {
+        // A scalar has four bytes at most, and a template that writes that many is at its limit anyway.
+        guard output.count + text.count <= Self.maximumOutput else {
+            throw failure("the template writes more than \(Self.maximumOutput) characters", line: line)
+        }
+        try count(1 + text.count / 64, line: line)
+        output.append(text)
+    }
+
+    private mutating func run(_ statement: JinjaStatement, into output: inout MarkedText) throws -> Flow {
+        switch statement {
+        case .data(let text): try write(text, line: 0, into: &output)
+        case .print(let expression):
+            let value = try evaluate(expression)
+            try checkNesting(of: value, line: expression.line)
+            try write(value.string, line: expression.line, into: &output)
+        case .branches(let branches):
+            for (condition, body) in branches {
+                if let condition, try !evaluate(condition).isTrue { continue }
+                return try deeper(line: condition?.line ?? 0) { try $0.run(body, into: &output) }
+            }
+        case .loop(let loop): try deeper(line: loop.line) { try $0.run(loop, into: &output) }
+        case .set(let target, let expression, let line): try assign(evaluate(expression), to: target, line: line)
+        case .setBlock(let target, let body, let filters, let line):
+            let text = try deeper(line: line) { try $0.scoped { try $0.text(of: body) } }
+            try assign(apply(filters, to: .text(text)), to: target, line: line)
+        case .filterBlock(let filters, let body):
+            let line = filters.first?.line ?? 0
+            let text = try deeper(line: line) { try $0.scoped { try $0.text(of: body) } }
+            try write(apply(filters, to: .text(text)).string, line: line, into: &output)
+        case .macro(let macro): scopes[scopes.count - 1][macro.name] = .macro(macro)
+        case .with(let assignments, let body, let line):
+            return try deeper(line: line) { evaluator in
+                try evaluator.scoped { evaluator in
+                    for (target, value) in assignments {
+                        try evaluator.assign(evaluator.evaluate(value), to: target, line: line)
+                    }
+                    return try evaluator.run(body, into: &output)
+                }
+            }
+        case .breakLoop: return .breakLoop
+        case .continueLoop: return .continueLoop
+        case .group(let body): return try deeper(line: 0) { try $0.run(body, into: &output) }
+        }
+        return .normal
+    }
+
+    mutating func scoped<Result>(_ body: (inout JinjaEvaluator) throws -> Result) rethrows -> Result {
+        scopes.append([:])
+        defer { scopes.removeLast() }
+        return try body(&self)
+    }
+
+    private mutating func apply(_ filters: [JinjaFilterCall], to value: JinjaValue) throws -> JinjaValue {
+        var value = value
+        for filter in filters {
+            value = try apply(filter.name, to: value, values(filter.arguments), line: filter.line)
+        }
+        return value
+    }
+
+    // MARK: Assignment
+
+    mutating func assign(_ value: JinjaValue, to target: JinjaTarget, line: Int) throws {
+        switch target {
+        case .name(let name): scopes[scopes.count - 1][name] = value
+        case .attribute(let name, let key):
+            guard case .namespace(let namespace)? = lookup(name) else {
+                throw failure("cannot assign attribute '\(key)' on a value that is no namespace", line: line)
+            }
+            try checkNesting(of: .list([value]), line: line)
+            namespace.values[MarkedText(key, isTemplate: true)] = value
+        case .tuple(let targets):
+            let values = try elements(of: value, line: line)
+            guard values.count == targets.count else {
+                throw failure("cannot unpack \(values.count) values into \(targets.count) names", line: line)
+            }
+            for (target, value) in zip(targets, values) { try assign(value, to: target, line: line) }
+        }
+    }
+
+    func lookup(_ name: String) -> JinjaValue? {
+        for scope in scopes.reversed() { if let value = scope[name] { return value } }
+        return nil
+    }
+
+    // MARK: Loops
+
+    private mutating func run(_ loop: JinjaLoop, into output: inout MarkedText) throws {
+        var items = try elements(of: evaluate(loop.sequence), line: loop.line)
+        try count(items.count, line: loop.line)
+        if let condition = loop.condition {
+            items = try items.filter { item in
+                try scoped { evaluator in
+                    try evaluator.assign(item, to: loop.target, line: loop.line)
+                    return try evaluator.evaluate(condition).isTrue
+                }
+            }
+        }
+        if items.isEmpty {
+            _ = try scoped { try $0.run(loop.otherwise, into: &output) }
+            return
+        }
+        for index in items.indices {
+            let flow = try scoped { evaluator in
+                evaluator.scopes[evaluator.scopes.count - 1]["loop"] = Self.loopVariable(items, index)
+                try evaluator.assign(items[index], to: loop.target, line: loop.line)
+                return try evaluator.run(loop.body, into: &output)
+            }
+            try count(line: loop.line)
+            if flow == .breakLoop { break }
+        }
+    }
+
+    private static func loopVariable(_ items: [JinjaValue], _ index: Int) -> JinjaValue {
+        var loop = JinjaObject()
+        func set(_ key: String, _ value: JinjaValue) { loop[MarkedText(key, isTemplate: true)] = value }
+        set("index", .integer(index + 1))
+        set("index0", .integer(index))
+        set("revindex", .integer(items.count - index))
+        set("revindex0", .integer(items.count - index - 1))
+        set("first", .bool(index == 0))
+        set("last", .bool(index == items.count - 1))
+        set("length", .integer(items.count))
+        set("depth", .integer(1))
+        set("depth0", .integer(0))
+        set("previtem", index > 0 ? items[index - 1] : .undefined("there is no previous item"))
+        set("nextitem", index + 1 < items.count ? items[index + 1] : .undefined("there is no next item"))
+        return .object(loop)
+    }
+
+    /// What a loop over `value` sees.
+    mutating func elements(of value: JinjaValue, line: Int) throws -> [JinjaValue] {
+        switch value {
+        case .list(let values): return values
+        case .object(let object): return object.keys.map { .text($0) }
+        case .text(let text):
+            try count(text.count, line: line)
+            return text.units.map { .text(MarkedText(units: [$0])) }
+        case .undefined: return []
+        default: throw failure("'\(value.typeName)' object is not iterable", line: line)
+        }
+    }
+}

@@ -1,0 +1,179 @@
+/// A string of a template that remembers of every character whether the template or a message wrote it.
+///
+/// The characters are Unicode scalars, as in Python. What is cut out, joined or changed keeps its origin.
+struct MarkedText: Sendable {
+    /// Set in units that come from outside.
+    static let contentBit: UInt32 = 1 << 31
+    /// Longest string that templates may make, in scalars.
+    static let maximumCount = 1 << 22
+
+    /// Scalar values, with ``contentBit`` for those from outside.
+    private(set) var units: [UInt32]
+
+    init(units: [UInt32] = []) { self.units = units }
+
+    init(_ text: String, isTemplate: Bool) {
+        let mark = isTemplate ? 0 : Self.contentBit
+        units = text.unicodeScalars.map { $0.value | mark }
+    }
+
+    var count: Int { units.count }
+    var isEmpty: Bool { units.isEmpty }
+    /// The scalar values alone.
+    var scalars: [UInt32] { units.map(Self.scalar) }
+    /// Whether some of the text comes from outside.
+    var hasContent: Bool { units.contains { $0 & Self.contentBit != 0 } }
+
+    var text: String {
+        var text = ""
+        for unit in units { Self.append(unit, to: &text) }
+        return text
+    }
+
+    /// The text in pieces of one origin.
+    var prompt: ChatPrompt {
+        var prompt = ChatPrompt()
+        var start = 0
+        while start < units.count {
+            let mark = units[start] & Self.contentBit
+            let end = units[start...].firstIndex { $0 & Self.contentBit != mark } ?? units.count
+            var text = ""
+            for unit in units[start..<end] { Self.append(unit, to: &text) }
+            prompt.append(ChatPrompt.Piece(text, isTemplate: mark == 0))
+            start = end
+        }
+        return prompt
+    }
+
+    static func scalar(_ unit: UInt32) -> UInt32 { unit & ~contentBit }
+
+    private static func append(_ unit: UInt32, to text: inout String) {
+        if let scalar = Unicode.Scalar(scalar(unit)) { text.unicodeScalars.append(scalar) }
+    }
+
+    static func + (left: MarkedText, right: MarkedText) -> MarkedText { MarkedText(units: left.units + right.units) }
+
+    mutating func append(_ other: MarkedText) { units += other.units }
+
+    subscript(range: Range<Int>) -> MarkedText { MarkedText(units: Array(units[range])) }
+
+    /// A text that is to be treated as content as a whole when part of it is, as after changing its letters.
+    func mapped(_ body: (String) -> String) -> MarkedText { MarkedText(body(text), isTemplate: !hasContent) }
+}
+
+extension MarkedText: Hashable {
+    static func == (left: MarkedText, right: MarkedText) -> Bool {
+        left.count == right.count && zip(left.units, right.units).allSatisfy { scalar($0) == scalar($1) }
+    }
+
+    func hash(into hasher: inout Hasher) {
+        for unit in units { hasher.combine(Self.scalar(unit)) }
+    }
+
+    static func < (left: MarkedText, right: MarkedText) -> Bool {
+        left.scalars.lexicographicallyPrecedes(right.scalars)
+    }
+}
+
+// MARK: What Python's strings can do
+
+extension MarkedText {
+    /// The place of `pattern` at or behind `start`.
+    func find(_ pattern: MarkedText, from start: Int = 0) -> Int? {
+        let pattern = pattern.scalars
+        guard count - start >= pattern.count else { return nil }
+        guard let first = pattern.first else { return start }
+        for place in start...(count - pattern.count) where Self.scalar(units[place]) == first {
+            if zip(units[place..<place + pattern.count], pattern).allSatisfy({ Self.scalar($0) == $1 }) { return place }
+        }
+        return nil
+    }
+
+    func starts(with pattern: MarkedText) -> Bool {
+        count >= pattern.count && self[0..<pattern.count] == pattern
+    }
+
+    func ends(with pattern: MarkedText) -> Bool {
+        count >= pattern.count && self[count - pattern.count..<count] == pattern
+    }
+
+    /// Without the characters of `set` at its ends; nil stands for white space.
+    func stripped(_ set: MarkedText? = nil, left: Bool = true, right: Bool = true) -> MarkedText {
+        let scalars = set.map { Set($0.scalars) }
+        func isDropped(_ unit: UInt32) -> Bool {
+            let value = Self.scalar(unit)
+            return scalars?.contains(value) ?? Self.isWhiteSpace(value)
+        }
+        var range = units.indices
+        while left, let first = range.first, isDropped(units[first]) { range = range.dropFirst() }
+        while right, let last = range.last, isDropped(units[last]) { range = range.dropLast() }
+        return self[range]
+    }
+
+    /// White space as Python's `str.isspace` has it.
+    static func isWhiteSpace(_ value: UInt32) -> Bool {
+        (0x1C...0x1F).contains(value) || Unicode.Scalar(value)?.properties.isWhitespace ?? false
+    }
+
+    /// The parts between occurrences of `separator`, at most `limit` of which are cut.
+    func split(_ separator: MarkedText, limit: Int) -> [MarkedText] {
+        var parts: [MarkedText] = []
+        var start = 0
+        while parts.count < limit, let place = find(separator, from: start) {
+            parts.append(self[start..<place])
+            start = place + separator.count
+        }
+        return parts + [self[start..<count]]
+    }
+
+    /// The same from the end.
+    func splitFromEnd(_ separator: MarkedText, limit: Int) -> [MarkedText] {
+        let reversed = MarkedText(units: units.reversed())
+        return reversed.split(MarkedText(units: separator.units.reversed()), limit: limit).reversed().map {
+            MarkedText(units: $0.units.reversed())
+        }
+    }
+
+    /// The parts between runs of white space.
+    func splitAtWhiteSpace(limit: Int) -> [MarkedText] {
+        var parts: [MarkedText] = []
+        var rest = stripped()
+        while !rest.isEmpty {
+            guard parts.count < limit, let end = rest.units.firstIndex(where: { Self.isWhiteSpace(Self.scalar($0)) })
+            else { return parts + [rest] }
+            parts.append(rest[0..<end])
+            rest = rest[end..<rest.count].stripped(right: false)
+        }
+        return parts
+    }
+
+    /// The lines, without their ends.
+    func lines() -> [MarkedText] {
+        var parts = split(MarkedText("\n", isTemplate: true), limit: .max)
+        if parts.last?.isEmpty == true { parts.removeLast() }
+        return parts.map { $0.stripped(MarkedText("\r", isTemplate: true), left: false) }
+    }
+
+    /// With every `pattern`, or the first `limit`, replaced; nil when the result would be too long.
+    func replacing(_ pattern: MarkedText, with replacement: MarkedText, limit: Int) -> MarkedText? {
+        let parts = pattern.isEmpty ? units.map { MarkedText(units: [$0]) } : split(pattern, limit: limit)
+        if pattern.isEmpty {
+            return MarkedText.joined([MarkedText()] + parts + [MarkedText()], separator: replacement)
+        }
+        return MarkedText.joined(parts, separator: replacement)
+    }
+
+    /// The parts with `separator` between them; nil when the result would be too long.
+    static func joined(_ parts: [MarkedText], separator: MarkedText) -> MarkedText? {
+        var total = 0
+        for part in parts { total += part.count }
+        let (gaps, overflow) = max(0, parts.count - 1).multipliedReportingOverflow(by: separator.count)
+        guard !overflow, total <= maximumCount, gaps <= maximumCount - total else { return nil }
+        var result = MarkedText()
+        for (index, part) in parts.enumerated() {
+            if index > 0 { result.append(separator) }
+            result.append(part)
+        }
+        return result
+    }
+}
