@@ -34,7 +34,7 @@ import Testing
         guard let tokenizer = try Fixtures.tokenizer("tokenizer_deepseek/tokenizer.json") else { return }
         let encoder = TokenEncoder(tokenizer)
         let added = Set(tokenizer.addedTokens.map(\.id))
-        let families: [ChatFamily] = [.v3_2, .v3_1, .v3, .r1, .v4, .v2]
+        let families: [ChatFamily] = [.v32, .v31, .v3, .r1, .v4, .v2]
         var expected: [ChatFamily: [Int32]] = [:]
         for (index, token) in tokenizer.addedTokens.enumerated() {
             for family in index % 40 == 0 ? families : [families[index % families.count]] {
@@ -120,8 +120,8 @@ import Testing
         #expect(try family(["<|im_middle|>"]) == .kimiK2)
         #expect(try family(["<｜User｜>"]) == .v3)
         #expect(try family(["<｜User｜>", "<think>"]) == .r1)
-        #expect(try family(["<｜User｜>", "<think>", "<｜search▁begin｜>"]) == .v3_1)
-        #expect(try family(["<｜User｜>", "｜DSML｜"]) == .v3_2)
+        #expect(try family(["<｜User｜>", "<think>", "<｜search▁begin｜>"]) == .v31)
+        #expect(try family(["<｜User｜>", "｜DSML｜"]) == .v32)
         #expect(try family(["<｜User｜>", "｜DSML｜", "<｜latest_reminder｜>"]) == .v4)
         #expect(try family(["<｜User｜>"], "deepseek_v4") == .v4)
     }

@@ -5,11 +5,11 @@ import MinkeFiles
 /// The prompts equal those of the families' published templates and encoders, their peculiarities included.
 public enum ChatFamily: String, CaseIterable, Sendable {
     case v2
-    case v2_5 = "v2.5"
+    case v25 = "v2.5"
     case v3
     case r1
-    case v3_1 = "v3.1"
-    case v3_2 = "v3.2"
+    case v31 = "v3.1"
+    case v32 = "v3.2"
     case v4
     case kimiK2 = "kimi-k2"
 
@@ -30,11 +30,11 @@ public enum ChatFamily: String, CaseIterable, Sendable {
         } else if modelType == "deepseek_v4" {
             self = .v4
         } else if modelType == "deepseek_v32" {
-            self = .v3_2
+            self = .v32
         } else if has("｜DSML｜") {
-            self = has("<｜latest_reminder｜>") ? .v4 : .v3_2
+            self = has("<｜latest_reminder｜>") ? .v4 : .v32
         } else if has("<｜search▁begin｜>") {
-            self = .v3_1
+            self = .v31
         } else {
             self = has(Mark.thinkBegin) ? .r1 : .v3
         }
@@ -47,10 +47,10 @@ public enum ChatFamily: String, CaseIterable, Sendable {
         var prompt = ChatPrompt()
         switch self {
         case .v2: prompt.appendV2(conversation)
-        case .v2_5, .v3: prompt.appendV3(conversation, isReasoner: false)
+        case .v25, .v3: prompt.appendV3(conversation, isReasoner: false)
         case .r1: prompt.appendV3(conversation, isReasoner: true)
-        case .v3_1: prompt.appendV31(conversation)
-        case .v3_2: prompt.appendV32(conversation)
+        case .v31: prompt.appendV31(conversation)
+        case .v32: prompt.appendV32(conversation)
         case .v4: prompt.appendV4(conversation)
         case .kimiK2: prompt.appendKimi(conversation)
         }

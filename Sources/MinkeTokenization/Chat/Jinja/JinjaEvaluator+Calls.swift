@@ -157,6 +157,7 @@ extension JinjaEvaluator {
             let pattern = try required(0)
             return .integer(pattern.isEmpty ? text.count + 1 : text.split(pattern, limit: .max).count - 1)
         case "replace":
+            if try required(0).isEmpty { try count(text.count, line: line) }
             return .text(
                 try checked(
                     text.replacing(required(0), with: required(1), limit: limit(2, "count")), line: line))

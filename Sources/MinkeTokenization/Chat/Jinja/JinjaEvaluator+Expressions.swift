@@ -91,7 +91,8 @@ extension JinjaEvaluator {
         return .undefined("'\(value.typeName) object' has no attribute '\(name)'")
     }
 
-    private func item(_ index: JinjaValue, of value: JinjaValue, line: Int) throws -> JinjaValue {
+    private mutating func item(_ index: JinjaValue, of value: JinjaValue, line: Int) throws -> JinjaValue {
+        try count((index.textValue?.count ?? 0) / 64, line: line)
         switch (value, index) {
         case (.object(let object), .text(let key)):
             return object[key] ?? .undefined("'dict object' has no attribute '\(key.text.prefix(80))'")
@@ -244,6 +245,7 @@ extension JinjaEvaluator {
             let isLess: Bool
             let isMore: Bool
             if let left = left.textValue, let right = right.textValue {
+                try count(1 + (left.count + right.count) / 64, line: line)
                 (isLess, isMore) = (left < right, right < left)
             } else if let left = left.doubleValue, let right = right.doubleValue {
                 (isLess, isMore) = (left < right, left > right)

@@ -5,7 +5,7 @@ extension JinjaEvaluator {
     mutating func apply(
         _ name: String, to value: JinjaValue, _ arguments: JinjaArgumentValues, line: Int
     ) throws -> JinjaValue {
-        try count(line: line)
+        try count(1 + (value.textValue?.count ?? 0) / 64, line: line)
         if let result = try textFilter(name, value, arguments, line: line) { return result }
         if let result = try sequenceFilter(name, value, arguments, line: line) { return result }
         switch name {
@@ -63,6 +63,7 @@ extension JinjaEvaluator {
                 throw failure("replace takes two strings", line: line)
             }
             let limit = arguments.value(2, "count")?.intValue ?? .max
+            if old.isEmpty { try count(text.count, line: line) }
             return .text(try checked(text.replacing(old, with: new, limit: limit), line: line))
         case "tojson":
             return .text(try checked(JinjaJSON(arguments).text(of: value, line: line), line: line))
@@ -121,11 +122,14 @@ extension JinjaEvaluator {
         case "select", "reject", "selectattr", "rejectattr":
             return .list(try chosen(name, values, arguments, line: line))
         case "unique":
-            try checkNesting(of: .list(values), line: line)
             var kept: [JinjaValue] = []
             for value in values {
-                try count(kept.count, line: line)
-                if !kept.contains(where: { JinjaValue.areEqual($0, value) }) { kept.append(value) }
+                var isNew = true
+                for other in kept where isNew {
+                    try count(line: line)
+                    isNew = try !compare("==", value, other, line: line)
+                }
+                if isNew { kept.append(value) }
             }
             return .list(kept)
         case "sum":
@@ -152,8 +156,10 @@ extension JinjaEvaluator {
             // As in the library, letters sort without regard to their case.
             return (value, sortKey.textValue.map { .text($0.mapped { $0.lowercased() }) } ?? sortKey)
         }
-        var copy = self
-        return try keyed.sorted { try copy.compare("<", $0.1, $1.1, line: line) }.map(\.0)
+        // The closure may not change what it is called by, so that the work is counted in a copy.
+        var counter = self
+        defer { steps = counter.steps }
+        return try keyed.sorted { try counter.compare("<", $0.1, $1.1, line: line) }.map(\.0)
     }
 
     private mutating func mapped(
@@ -203,7 +209,7 @@ extension JinjaEvaluator {
     mutating func holds(
         _ test: String, _ value: JinjaValue, _ arguments: JinjaArgumentValues, line: Int
     ) throws -> Bool {
-        try count(line: line)
+        try count(1 + (value.textValue?.count ?? 0) / 64, line: line)
         func operand() throws -> JinjaValue {
             guard let first = arguments.positional.first else {
                 throw failure("the test '\(test)' is missing its argument", line: line)

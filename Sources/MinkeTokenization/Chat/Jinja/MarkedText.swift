@@ -78,13 +78,24 @@ extension MarkedText: Hashable {
 // MARK: What Python's strings can do
 
 extension MarkedText {
-    /// The place of `pattern` at or behind `start`.
+    /// The place of `pattern` at or behind `start`, found in time that grows with the length alone (Knuth, Morris, Pratt).
     func find(_ pattern: MarkedText, from start: Int = 0) -> Int? {
         let pattern = pattern.scalars
         guard count - start >= pattern.count else { return nil }
-        guard let first = pattern.first else { return start }
-        for place in start...(count - pattern.count) where Self.scalar(units[place]) == first {
-            if zip(units[place..<place + pattern.count], pattern).allSatisfy({ Self.scalar($0) == $1 }) { return place }
+        if pattern.isEmpty { return start }
+        // By length of what matched: the longest shorter beginning of the pattern that matches there as well.
+        var shorter = [0]
+        for scalar in pattern.dropFirst() {
+            var length = shorter[shorter.count - 1]
+            while length > 0, pattern[length] != scalar { length = shorter[length - 1] }
+            shorter.append(pattern[length] == scalar ? length + 1 : 0)
+        }
+        var length = 0
+        for place in start..<count {
+            let scalar = Self.scalar(units[place])
+            while length > 0, pattern[length] != scalar { length = shorter[length - 1] }
+            if pattern[length] == scalar { length += 1 }
+            if length == pattern.count { return place + 1 - length }
         }
         return nil
     }
@@ -134,17 +145,18 @@ extension MarkedText {
         }
     }
 
-    /// The parts between runs of white space.
+    /// The parts between runs of white space; what is left behind `limit` cuts is the last part.
     func splitAtWhiteSpace(limit: Int) -> [MarkedText] {
         var parts: [MarkedText] = []
-        var rest = stripped()
-        while !rest.isEmpty {
-            guard parts.count < limit, let end = rest.units.firstIndex(where: { Self.isWhiteSpace(Self.scalar($0)) })
-            else { return parts + [rest] }
-            parts.append(rest[0..<end])
-            rest = rest[end..<rest.count].stripped(right: false)
+        var place = 0
+        while true {
+            while place < count, Self.isWhiteSpace(Self.scalar(units[place])) { place += 1 }
+            if place == count { return parts }
+            if parts.count == limit { return parts + [self[place..<count]] }
+            let start = place
+            while place < count, !Self.isWhiteSpace(Self.scalar(units[place])) { place += 1 }
+            parts.append(self[start..<place])
         }
-        return parts
     }
 
     /// The lines, without their ends.
