@@ -150,6 +150,9 @@ public final class AbsorbedProjections {
         return outputs
     }
 
+    /// Rows that are turned over at a time: one cache line of the result.
+    private static let turnedRows = 16
+
     /// `kv_b_proj` of some heads in `float32`: per head the key's rows, then the value's.
     private func joinedRows(heads: Range<Int>, keys: Parameter, values: Parameter) -> Tensor {
         let height = keyWidth + valueWidth
@@ -157,12 +160,15 @@ public final class AbsorbedProjections {
         CPU.shared.parallel(heads.count) { index in
             let head = heads.lowerBound + index
             let first = joined.floats + index * height * rank
-            let line = UnsafeMutableBufferPointer<Float>.allocate(capacity: keyWidth)
-            defer { line.deallocate() }
-            guard let values32 = line.baseAddress else { return }
-            for row in 0..<rank {
-                keys.copyRow(head * rank + row, to: values32)
-                for column in 0..<keyWidth { first[column * rank + row] = values32[column] }
+            // Some rows at a time, so that what is written lies together.
+            let lines = Tensor(uninitialized: Self.turnedRows, keyWidth)
+            for start in stride(from: 0, to: rank, by: Self.turnedRows) {
+                let count = min(Self.turnedRows, rank - start)
+                for row in 0..<count { keys.copyRow(head * rank + start + row, to: lines.floats + row * keyWidth) }
+                for column in 0..<keyWidth {
+                    let to = first + column * rank + start
+                    for row in 0..<count { to[row] = lines.floats[row * keyWidth + column] }
+                }
             }
             for row in 0..<valueWidth {
                 values.copyRow(head * valueWidth + row, to: first + (keyWidth + row) * rank)

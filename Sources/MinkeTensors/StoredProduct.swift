@@ -92,7 +92,8 @@ struct StoredProduct {
             part.weight.withKernelView { view in
                 kernels.dotStored(
                     view, Int64(range.lowerBound), Int64(range.upperBound), x.floats + first * x.stride,
-                    Int64(x.stride), part.usesIntegers ? activations.map { UnsafeRawPointer($0.pointer + first * rowBytes) } : nil,
+                    Int64(x.stride),
+                    part.usesIntegers ? activations.map { UnsafeRawPointer($0.pointer + first * rowBytes) } : nil,
                     Int64(part.rows.count), out.floats + first * out.stride + part.column, Int64(out.stride),
                     base.map { UnsafePointer($0.floats + first * $0.stride + part.column) }, Int64(base?.stride ?? 0))
             }
