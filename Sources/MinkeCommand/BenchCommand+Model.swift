@@ -112,6 +112,7 @@ struct ModelBenchmarkReport {
             "limits": [
                 "read_bytes_per_second": .number(limits.bandwidth), "float32_flops": .number(limits.float32),
                 "bfloat16_flops": .number(limits.bfloat16),
+                "int8_ops": limits.int8.map { .number($0) } ?? .null,
             ],
             "peak_memory": .integer(peakMemory), "precision": .string(facts.precision.rawValue),
             "threads": .integer(CPU.shared.threadCount), "instruction_set": .string(CPU.shared.instructionSet),
@@ -130,8 +131,8 @@ struct ModelBenchmarkReport {
             "cache      \(HumanFormat.bytes(facts.cacheBytesPerToken)) for each token before",
             "memory     \(HumanFormat.bytes(peakMemory)) at most",
             "bandwidth  \(HumanFormat.bytes(Int(limits.bandwidth)))/s read by \(CPU.shared.threadCount) threads",
-            "peak       \(HumanFormat.flops(limits.float32))/s float32, \(HumanFormat.flops(limits.bfloat16))/s bfloat16 "
-                + "(\(CPU.shared.instructionSet))",
+            "peak       \(HumanFormat.flops(limits.float32))/s float32, \(HumanFormat.flops(limits.bfloat16))/s bfloat16"
+                + (limits.int8.map { ", \(HumanFormat.flops($0))/s int8" } ?? "") + " (\(CPU.shared.instructionSet))",
         ]
         return lines.joined(separator: "\n")
     }

@@ -68,18 +68,20 @@ public struct ModelBenchmark: Sendable {
         /// Operations a second by the type of the operands.
         public let float32: Double
         public let bfloat16: Double
+        /// With operands of 8 bits; nil where the processor has no instructions for them.
+        public let int8: Double?
 
         /// Measures them; takes about a second.
         public static func measure() -> Limits {
             let cpu = CPU.shared
             return Limits(
                 bandwidth: cpu.measuredReadBandwidth(), float32: cpu.measuredPeak(.float32),
-                bfloat16: cpu.measuredPeak(.bfloat16))
+                bfloat16: cpu.measuredPeak(.bfloat16), int8: cpu.measuredBytePeak())
         }
 
-        /// The arithmetic limit of a precision.
+        /// The arithmetic limit of a precision: fast products quantise activations to 8 bits where that is possible.
         public func operations(_ precision: Precision) -> Double {
-            precision.computeType == .float32 ? float32 : bfloat16
+            precision == .float32 ? float32 : int8 ?? bfloat16
         }
     }
 

@@ -68,6 +68,16 @@ public final class CPU: @unchecked Sendable {
     /// The arithmetic peak with all threads at work, in operations a second: the best of several short rounds of
     /// register-only multiply-adds.
     public func measuredPeak(_ type: ElementType) -> Double {
+        measuredPeak { kernels in type == .float32 ? kernels.peakFloat32(400_000) : kernels.peakBFloat16(200_000) }
+    }
+
+    /// The same for sums of products of 8-bit integers; nil where there are no instructions for them.
+    public func measuredBytePeak() -> Double? {
+        guard kernels.peakBytes != nil else { return nil }
+        return measuredPeak { $0.peakBytes(200_000) }
+    }
+
+    private func measuredPeak(_ work: (MinkeKernels) -> Double) -> Double {
         // Several tasks a thread: a round that begins while workers sleep still ends with all of them.
         let tasks = threadCount * 4
         var best = 0.0
@@ -76,8 +86,7 @@ public final class CPU: @unchecked Sendable {
             let operations = (0..<tasks).map { _ in UnsafeMutablePointer<Double>.allocate(capacity: 1) }
             defer { operations.forEach { $0.deallocate() } }
             parallel(tasks) { task in
-                operations[task].pointee =
-                    type == .float32 ? kernels.peakFloat32(400_000) : kernels.peakBFloat16(200_000)
+                operations[task].pointee = work(kernels)
             }
             let seconds = monotonicSeconds() - start
             best = max(best, operations.reduce(0) { $0 + $1.pointee } / seconds)

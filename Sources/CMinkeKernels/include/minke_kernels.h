@@ -227,6 +227,7 @@ typedef struct {
     // Measured peaks: floating-point operations done by `repeats` rounds of register-only work.
     double (*peakFloat32)(int64_t repeats);
     double (*peakBFloat16)(int64_t repeats);
+    double (*peakBytes)(int64_t repeats); ///< null where products in 8 bits are
 } MinkeKernels;
 
 /// The kernels in force: the best the processor has, or those that MINKE_ISA names.

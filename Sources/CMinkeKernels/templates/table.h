@@ -36,6 +36,24 @@ static double peakBFloat16(int64_t repeats) {
 #endif
 }
 
+#if HAS_DOT
+static double peakBytes(int64_t repeats) {
+    enum { Count = 24 };
+    __m512i sums[Count], x = _mm512_set1_epi8(1);
+    for (int i = 0; i < Count; i++) sums[i] = _mm512_setzero_si512();
+    for (int64_t r = 0; r < repeats; r++) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < Count; i++) sums[i] = _mm512_dpbusd_epi32(sums[i], x, x);
+        __asm__ volatile("" ::: "memory");
+    }
+    int total = 0;
+    for (int i = 0; i < Count; i++) total += _mm512_reduce_add_epi32(sums[i]);
+    volatile int sink = total;
+    (void)sink;
+    return (double)repeats * Count * 128;
+}
+#endif
+
 #define NAME_OF(isa) #isa
 #define NAME(isa) NAME_OF(isa)
 #define TABLE_OF(isa) minkeKernels_##isa
@@ -75,6 +93,7 @@ const MinkeKernels TABLE(ISA) = {
     .quantizeRows = quantizeRows,
     .packBytes = packBytes,
     .productBytes = productBytes,
+    .peakBytes = peakBytes,
 #endif
     .packLanes = packLanes,
     .attendLatents = attendLatents,
