@@ -41,7 +41,7 @@ struct ModelSummary {
 
     init(path: String) throws {
         guard FileSystem.exists(path) else { throw InputError("no such file or folder", at: path) }
-        if !FileSystem.isDirectory(path), path.lowercased().hasSuffix(".gguf") {
+        if Checkpoint.isGGUF(path) {
             let model = try GGUFModel(path: path)
             let checkpoint = Checkpoint.gguf(model)
             try self.init(

@@ -1,12 +1,24 @@
+import MinkeCheckpoints
 import MinkeFiles
+import MinkeModel
 import MinkeTokenization
 
 extension ChatTemplate {
     /// The template of the model at `path`, a folder or its `tokenizer.json`: that of `chat_template.jinja`, else of
-    /// `tokenizer_config.json`, else that of the model's family; nil for a model that is not known to chat.
+    /// `tokenizer_config.json`, else that of the model's family; nil for a model that is not known to chat. Of a GGUF
+    /// file, the template inside it, else its family's.
     ///
     /// - Throws: ``InputError`` naming the file.
     public init?(path: String, tokenizer: Tokenizer) throws {
+        if Checkpoint.isGGUF(path) {
+            let file = try GGUFFile(path: path)
+            do {
+                try self.init(source: file.chatTemplate, tokenizer: tokenizer)
+            } catch let error as InputError where error.location?.hasPrefix(path) != true {
+                throw error.located(at: path)
+            }
+            return
+        }
         let folder = FileSystem.isDirectory(path) ? path : FileSystem.directory(of: path)
         func json(_ name: String) throws -> JSON? {
             let file = FileSystem.join(folder, name)

@@ -1,4 +1,6 @@
+import MinkeCheckpoints
 import MinkeFiles
+import MinkeModel
 import MinkeTokenization
 
 extension Tokenizer {
@@ -11,10 +13,14 @@ extension Tokenizer {
     }
 
     /// Reads a `tokenizer.json`, given as the file or as the folder that holds it, and the `tokenizer_config.json`
-    /// beside it if there is one.
+    /// beside it if there is one; or the tokenizer inside a GGUF file.
     ///
     /// - Throws: ``InputError`` naming the file and the key.
     public convenience init(path: String) throws {
+        if Checkpoint.isGGUF(path), FileSystem.exists(path) {
+            try self.init(gguf: GGUFFile(path: path))
+            return
+        }
         var file = path
         if FileSystem.isDirectory(path) {
             file = FileSystem.join(path, Self.fileName)

@@ -7,11 +7,16 @@ public enum Checkpoint: Sendable {
     case folder(ModelFolder)
     case gguf(GGUFModel)
 
+    /// Whether `path` names a GGUF file rather than a folder.
+    public static func isGGUF(_ path: String) -> Bool {
+        path.lowercased().hasSuffix(".gguf") && !FileSystem.isDirectory(path)
+    }
+
     /// Opens what lies at `path`: a folder, or a `.gguf` file (of several parts, any).
     ///
     /// - Throws: ``InputError`` that names the file and what is missing or broken.
     public init(path: String) throws {
-        if path.lowercased().hasSuffix(".gguf"), !FileSystem.isDirectory(path) {
+        if Self.isGGUF(path) {
             guard FileSystem.exists(path) else { throw InputError("no such file", at: path) }
             self = .gguf(try GGUFModel(path: path))
         } else {

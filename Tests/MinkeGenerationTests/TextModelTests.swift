@@ -14,6 +14,21 @@ import Testing
         return folder
     }
 
+    @Test(arguments: ["gguf_v2_lite/q8_0.gguf", "gguf_v3_kquants/mixed.gguf"])
+    func filesOfGGUFAreModelsOfText(name: String) throws {
+        let parts = name.split(separator: "/").map(String.init)
+        guard let folder = Fixtures.folder(parts[0]) else { return }
+        let path = FileSystem.join(folder, parts[1])
+        let model = try TextModel(contentsOf: path)
+        let tokenizer = try #require(model.tokenizer)
+        #expect(try Tokenizer(path: path).fingerprint == tokenizer.fingerprint)
+        #expect(model.stopTokens == Set([tokenizer.eosToken].compactMap { $0 }))
+        let options = GenerationOptions(maximumTokens: 5, ignoresStopTokens: true)
+        #expect(try model.generate("Some text", options: options).ids.count == 5)
+        // Neither file has a template of its own.
+        _ = try ChatTemplate(path: path, tokenizer: tokenizer)
+    }
+
     @Test func aWrittenModelComesBack() throws {
         let folder = try folder()
         let model = try TextModel(contentsOf: folder.path)

@@ -36,6 +36,23 @@ import Testing
         #expect(produced == new)
     }
 
+    /// What a token's logits are must not depend on how many tokens share its pass: speculation relies on it.
+    @Test(arguments: cases.map { $0.key }) func tokensOfAPassAreIndependent(key: String) throws {
+        let (name, file, _) = try #require(Self.cases.first { $0.key == key })
+        guard let folder = Fixtures.folder(name) else { return }
+        let model = try LanguageModel(
+            contentsOf: Checkpoint(path: FileSystem.join(folder, file)), options: ModelOptions(precision: .fast))
+        let (one, two) = (model.makeCache(capacity: 32), model.makeCache(capacity: 32))
+        _ = model.next([1, 2, 3, 4, 5], cache: one)
+        _ = model.next([1, 2, 3, 4, 5], cache: two)
+        for pair in [[6, 7], [300, 8], [9, 9]] as [[Int32]] {
+            let alone = pair.map { model.next([$0], cache: one) }
+            let together = model.logits(of: model.extend([pair], caches: [two]))
+            #expect(together.rows(0..<1).values == alone[0])
+            #expect(together.rows(1..<2).values == alone[1])
+        }
+    }
+
     @Test func whatIsNoCheckpointIsRefused() {
         #expect(throws: InputError.self) { try Checkpoint(path: "/nowhere.gguf") }
         #expect(throws: InputError.self) { try Checkpoint(path: "/nowhere") }
