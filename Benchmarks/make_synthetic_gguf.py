@@ -5,7 +5,7 @@ Speed and memory of a program do not depend on what the weights say, so a file o
 needs no download. Blocks get random codes, and scales for which the decoded weights have mean 0 and the deviation of a
 usual initialisation: activations stay of the size they have in a trained model. The text of such a model is noise.
 
-  v2-lite   DeepSeek-V2-Lite: 27 layers × 2,048, 64 experts of which 6 + 2 shared run; 15.7 B parameters, 2.7 B a token;
+  v2-lite   DeepSeek-V2-Lite: 27 layers × 2,048, 64 experts of which 6 + 2 shared run; 15.7 B parameters, 2.4 B a token;
             in Q4_K_M 10.4 GB
   small     the same kinds of layers at 12 × 1,024 with 32 experts, 1.3 B parameters; in Q4_K_M 0.8 GB
   tiny      3 × 256 with 8 experts; a few MB, for trying commands
