@@ -35,9 +35,9 @@ struct StoredProduct {
         _ x: Tensor, _ weight: [StoredRows], offsets: [Int], into out: Tensor, base: Tensor? = nil, usesIntegers: Bool
     ) {
         var product = StoredProduct(x: x.converted(to: .float32), out: out, base: base)
-        product.plan(weight, offsets: offsets, usesIntegers: usesIntegers && CPU.shared.kernels.productBytes != nil)
+        product.plan(weight, offsets: offsets, usesIntegers: usesIntegers)
         product.runDots()
-        product.runPanels(narrow: usesIntegers && CPU.shared.kernels.productBytes != nil)
+        product.runPanels(narrow: usesIntegers)
     }
 
     private init(x: Tensor, out: Tensor, base: Tensor?) {
@@ -92,18 +92,24 @@ struct StoredProduct {
             part.weight.withKernelView { view in
                 kernels.dotStored(
                     view, Int64(range.lowerBound), Int64(range.upperBound), x.floats + first * x.stride,
-                    Int64(x.stride), part.usesIntegers ? activations.map { UnsafeRawPointer($0.pointer + first * rowBytes) } : nil,
+                    Int64(x.stride),
+                    part.usesIntegers ? activations.map { UnsafeRawPointer($0.pointer + first * rowBytes) } : nil,
                     Int64(part.rows.count), out.floats + first * out.stride + part.column, Int64(out.stride),
                     base.map { UnsafePointer($0.floats + first * $0.stride + part.column) }, Int64(base?.stride ?? 0))
             }
         }
     }
 
+    /// Panels in 8 bits and in bfloat16 pay only where the processor has dot products of both.
     private func runPanels(narrow: Bool) {
+        guard narrow, CPU.shared.kernels.productBytes != nil else {
+            if !panels.isEmpty { runFloatPanels(panels, type: .float32) }
+            return
+        }
         let inBytes = panels.filter(\.usesIntegers)
         let inFloats = panels.filter { !$0.usesIntegers }
         if !inBytes.isEmpty { runBytePanels(inBytes) }
-        if !inFloats.isEmpty { runFloatPanels(inFloats, type: narrow ? .bfloat16 : .float32) }
+        if !inFloats.isEmpty { runFloatPanels(inFloats, type: .bfloat16) }
     }
 
     private func runBytePanels(_ parts: [Part]) {
