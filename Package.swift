@@ -34,7 +34,7 @@ let package = Package(
             ]
         ),
         .testTarget(name: "MinkeFilesTests", dependencies: ["MinkeFiles"]),
-        .testTarget(name: "MinkeTensorsTests", dependencies: ["MinkeTensors"]),
+        .testTarget(name: "MinkeTensorsTests", dependencies: ["MinkeTensors", "CMinkeKernels"]),
         .testTarget(name: "MinkeTokenizationTests", dependencies: ["MinkeTokenization"]),
         .testTarget(name: "MinkeCheckpointsTests", dependencies: ["MinkeCheckpoints", "CMinkeKernels"]),
         .testTarget(name: "MinkeModelTests", dependencies: ["MinkeModel"]),

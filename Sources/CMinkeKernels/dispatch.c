@@ -33,7 +33,7 @@ static const MinkeKernels *const *supported(void) {
     if (wide && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))
         list[n++] = &minkeKernels_avx512bf16;
     if (wide) list[n++] = &minkeKernels_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) list[n++] = &minkeKernels_avx2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) list[n++] = &minkeKernels_avx2;
 #elif defined(__aarch64__)
     list[n++] = &minkeKernels_neon;
 #endif

@@ -1,6 +1,7 @@
 // AVX2 with FMA (Haswell, Zen and later).
 #if defined(__x86_64__)
 
+#include <immintrin.h>
 #include <stdbool.h>
 
 #define ISA avx2
@@ -9,8 +10,9 @@
 #define TILE_ROWS_BF16 5
 #define TILE_VECTORS 2
 #define HAS_DOT 0
+#define HAS_MADD 1
 
-#pragma clang attribute push(__attribute__((target("avx2,fma,bmi2"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,bmi2,f16c"))), apply_to = function)
 #include "templates/all.h"
 
 #pragma clang attribute pop

@@ -10,6 +10,7 @@
 #define TILE_ROWS_BF16 14
 #define TILE_VECTORS 2
 #define HAS_DOT 1
+#define HAS_MADD 1
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma,bmi2,f16c"))), apply_to = function)
 #include "templates/all.h"

@@ -1,6 +1,7 @@
 // NEON (every 64-bit Arm).
 #if defined(__aarch64__)
 
+#include <arm_neon.h>
 #include <stdbool.h>
 
 #define ISA neon
@@ -9,6 +10,7 @@
 #define TILE_ROWS_BF16 4
 #define TILE_VECTORS 4
 #define HAS_DOT 0
+#define HAS_NEON 1
 
 #include "templates/all.h"
 

@@ -35,9 +35,9 @@ struct StoredProduct {
         _ x: Tensor, _ weight: [StoredRows], offsets: [Int], into out: Tensor, base: Tensor? = nil, usesIntegers: Bool
     ) {
         var product = StoredProduct(x: x.converted(to: .float32), out: out, base: base)
-        product.plan(weight, offsets: offsets, usesIntegers: usesIntegers && CPU.shared.kernels.productBytes != nil)
+        product.plan(weight, offsets: offsets, usesIntegers: usesIntegers)
         product.runDots()
-        product.runPanels(narrow: usesIntegers && CPU.shared.kernels.productBytes != nil)
+        product.runPanels(narrow: usesIntegers)
     }
 
     private init(x: Tensor, out: Tensor, base: Tensor?) {
@@ -100,11 +100,16 @@ struct StoredProduct {
         }
     }
 
+    /// Panels in 8 bits and in bfloat16 pay only where the processor has dot products of both.
     private func runPanels(narrow: Bool) {
+        guard narrow, CPU.shared.kernels.productBytes != nil else {
+            if !panels.isEmpty { runFloatPanels(panels, type: .float32) }
+            return
+        }
         let inBytes = panels.filter(\.usesIntegers)
         let inFloats = panels.filter { !$0.usesIntegers }
         if !inBytes.isEmpty { runBytePanels(inBytes) }
-        if !inFloats.isEmpty { runFloatPanels(inFloats, type: narrow ? .bfloat16 : .float32) }
+        if !inFloats.isEmpty { runFloatPanels(inFloats, type: .bfloat16) }
     }
 
     private func runBytePanels(_ parts: [Part]) {

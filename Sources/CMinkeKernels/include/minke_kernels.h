@@ -209,7 +209,7 @@ typedef struct {
                       int64_t baseStride);
     /// One panel of Wᵀ from rows [n0, n0 + 32) of n, in float or bfloat16.
     void (*packStored)(const MinkeStored *, int64_t n, int64_t n0, void *panel, int32_t panelType);
-    /// Products in 8 bits, null where there are no integer dot products; see minkeBytePanelBytes.
+    /// Products in 8 bits, null where the processor has no dot products of bytes; see minkeBytePanelBytes.
     void (*quantizeRows)(const float *x, int64_t stride, int64_t depth, uint8_t *codes, float *scales, int64_t row0,
                          int64_t row1);
     void (*packBytes)(const MinkeStored *, int64_t n, int64_t n0, void *panel);

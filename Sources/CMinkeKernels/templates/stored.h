@@ -2,19 +2,36 @@
 //
 // One to a few rows of activations (decoding) are multiplied with the blocks themselves: activations quantised to 8
 // bits in runs of 32, integer dot products, scales applied per sub-block. Many rows (prompts) are multiplied with
-// panels of 32 weight rows, decoded to float or bfloat16 or requantised to 8 bits with a scale per 128 depths.
-// Where there are no integer dot products, weights are decoded to floats a run at a time.
+// panels of 32 weight rows, decoded to float or bfloat16, or, where the processor has integer dot products (VNNI),
+// requantised to 8 bits with a scale per 128 depths.
+
+INLINE uint32_t bits32(const uint8_t *at) {
+    uint32_t bits;
+    memcpy(&bits, at, 4);
+    return bits;
+}
+
+INLINE uint16_t bits16(const uint8_t *at) {
+    uint16_t bits;
+    memcpy(&bits, at, 2);
+    return bits;
+}
+
+#include "stored_codes.h"
 
 /// Depths decoded at a time; every block format divides it.
 enum { DecodedRun = 256 };
 
-/// Decodes depths [start, start + count) of row `row`; E4M3 weights with the scales of their 128 × 128 blocks.
+/// Decodes depths [start, start + count) of row `row`, at most DecodedRun; E4M3 weights with the scales of their 128 × 128 blocks.
 static void decodeRun(const MinkeStored *w, int64_t row, int64_t start, int64_t count, float *out) {
     const uint8_t *data = (const uint8_t *)w->data + row * w->rowBytes;
-    decodeBlocks(w->format, data + start / minkeBlockElements(w->format) * minkeBlockBytes(w->format), out, count);
+    decodeOpened(w->format, data + start / minkeBlockElements(w->format) * minkeBlockBytes(w->format), count, out);
     if (!w->scales) return;
     const float *scales = w->scales + (w->firstRow + row) / 128 * w->scaleStride;
-    for (int64_t i = 0; i < count; i++) out[i] *= scales[(start + i) / 128];
+    for (int64_t i = 0; i < count; i += 128) {
+        float factor = scales[(start + i) / 128];
+        for (int64_t j = i; j < count && j < i + 128; j++) out[j] *= factor;
+    }
 }
 
 /// Rows of activations multiplied with one row of weights at a time.
@@ -86,7 +103,10 @@ static void quantizeActivations(const float *x, int64_t stride, int64_t depth, v
 #if HAS_DOT
 #include "stored_dot.h"
 #include "stored_panel.h"
+#else
+#include "stored_codes_dot.h"
 #endif
+#include "stored_formats.h"
 
 /// out[i][n] (+)= w[n]·x[i] for weight rows [n0, n1) and `m` rows of activations. With `activations` the product is
 /// taken in integers where the format has a kernel for it, else in float.
@@ -97,14 +117,11 @@ static void dotStored(const MinkeStored *w, int64_t n0, int64_t n1, const float 
         for (int64_t i = 0; i < m; i += DotRows) {
             int rows = m - i < DotRows ? (int)(m - i) : DotRows;
             float sums[DotRows];
-#if HAS_DOT
             if (!activations || !dotBlocks(w, n, activations, i, rows, sums))
-#endif
                 dotFloats(w, n, x + i * xStride, xStride, rows, sums);
             for (int j = 0; j < rows; j++)
                 out[(i + j) * outStride + n] = sums[j] + (base ? base[(i + j) * baseStride + n] : 0);
         }
-    (void)activations;
 }
 
 /// Rows [n0, n0 + 32) of stored weights as one panel of B = Wᵀ in float or bfloat16; rows past `n` are zero.
