@@ -50,9 +50,16 @@ static void dotFloats(const MinkeStored *w, int64_t row, const float *x, int64_t
         else decodeRun(w, row, start, count, run);
         for (int i = 0; i < m; i++) {
             const float *at = x + i * xStride + start;
-            float sum = 0;
-            for (int64_t k = 0; k < count; k++) sum += values[k] * at[k];
-            sums[i] += sum;
+            Floats sum[4] = {{0}, {0}, {0}, {0}};
+            int64_t k = 0;
+            for (; k + 4 * WIDTH <= count; k += 4 * WIDTH)
+                UNROLL for (int v = 0; v < 4; v++)
+                    sum[v] += *(const Floats *)(values + k + v * WIDTH) * *(const Floats *)(at + k + v * WIDTH);
+            Floats whole = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+            float total = 0;
+            for (int v = 0; v < WIDTH; v++) total += whole[v];
+            for (; k < count; k++) total += values[k] * at[k];
+            sums[i] += total;
         }
     }
 }
@@ -113,15 +120,23 @@ static void quantizeActivations(const float *x, int64_t stride, int64_t depth, v
 static void dotStored(const MinkeStored *w, int64_t n0, int64_t n1, const float *x, int64_t xStride,
                       const void *activations, int64_t m, float *out, int64_t outStride, const float *base,
                       int64_t baseStride) {
-    for (int64_t n = n0; n < n1; n++)
+    // A few rows of weights stay in the cache while all rows of activations pass.
+    enum { RowsAtOnce = 8 };
+    for (int64_t from = n0; from < n1; from += RowsAtOnce) {
+        int64_t end = m <= DotRows || from + RowsAtOnce > n1 ? n1 : from + RowsAtOnce;
         for (int64_t i = 0; i < m; i += DotRows) {
             int rows = m - i < DotRows ? (int)(m - i) : DotRows;
-            float sums[DotRows];
-            if (!activations || !dotBlocks(w, n, activations, i, rows, sums))
+            DotTarget to = {out + i * outStride, outStride, base ? base + i * baseStride : 0, baseStride};
+            if (activations && dotBlocks(w, from, end, activations, i, rows, &to)) continue;
+            for (int64_t n = from; n < end; n++) {
+                float sums[DotRows];
                 dotFloats(w, n, x + i * xStride, xStride, rows, sums);
-            for (int j = 0; j < rows; j++)
-                out[(i + j) * outStride + n] = sums[j] + (base ? base[(i + j) * baseStride + n] : 0);
+                for (int j = 0; j < rows; j++)
+                    to.out[j * outStride + n] = sums[j] + (base ? to.base[j * baseStride + n] : 0);
+            }
         }
+        if (end == n1) return;
+    }
 }
 
 /// Rows [n0, n0 + 32) of stored weights as one panel of B = Wᵀ in float or bfloat16; rows past `n` are zero.

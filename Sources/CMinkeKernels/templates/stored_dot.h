@@ -145,8 +145,8 @@ INLINE OpenBlock openWideBlock(const int format, const uint8_t *b) {
     return o;
 }
 
-/// Up to eight blocks of 32 weights; missing ones get scale zero.
-INLINE OpenBlock openNarrowBlocks(const int format, const uint8_t *b, int count) {
+/// `count` blocks of 32 weights, at most `slots` (even, a constant): missing ones get scale zero.
+INLINE OpenBlock openNarrowBlocks(const int format, const uint8_t *b, const int slots, int64_t count) {
     const int bytes = format == MinkeStoredQ4_0 || format == MinkeStoredIQ4_NL ? 18
                       : format == MinkeStoredQ4_1                             ? 20
                       : format == MinkeStoredQ5_0                             ? 22
@@ -178,6 +178,10 @@ INLINE OpenBlock openNarrowBlocks(const int format, const uint8_t *b, int count)
         o.offsets = _mm512_mul_ps(o.scales, _mm512_set1_ps((float)codeRange(format).zero));
     }
     UNROLL for (int k = 0; k < 4; k++) {
+        if (2 * k >= slots) {
+            o.codes[k] = _mm512_setzero_si512();
+            continue;
+        }
         const uint8_t *first = at[2 * k], *second = at[2 * k + 1];
         switch (format) {
         case MinkeStoredQ4_0: o.codes[k] = nibblesOfPair(first + 2, second + 2); break;
@@ -209,31 +213,57 @@ INLINE bool isWide(const int format) { return minkeBlockElements(format) == 256;
 INLINE OpenBlock openBlock(const int format, const bool wide, const uint8_t *row, int64_t s, int64_t depth) {
     if (wide) return openWideBlock(format, row + s * minkeBlockBytes(format));
     int64_t left = depth / 32 - 8 * s;
-    return openNarrowBlocks(format, row + 8 * s * minkeBlockBytes(format), left < 8 ? (int)left : 8);
+    return openNarrowBlocks(format, row + 8 * s * minkeBlockBytes(format), 8, left < 8 ? left : 8);
 }
+
+typedef struct {
+    __m512 even, odd, offsets;
+} DotSum;
+
+/// Adds the first `chunks` × 64 products of one opened block.
+INLINE void addBlock(const int rows, const int chunks, OpenBlock o, const Activations *a, int64_t s, DotSum *sums) {
+    UNROLL for (int i = 0; i < rows; i++) {
+        const int8_t *codes = a[i].codes + 256 * s;
+        __m512 scales = _mm512_mul_ps(o.scales, _mm512_loadu_ps(a[i].scales + 16 * s));
+        sums[i].offsets = _mm512_fmadd_ps(o.offsets, _mm512_loadu_ps(a[i].sums + 16 * s), sums[i].offsets);
+        UNROLL for (int k = 0; k < chunks; k++) {
+            __m512i index = _mm512_add_epi32(_mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0),
+                                             _mm512_set1_epi32(4 * k));
+            __m512i dot = _mm512_dpbusd_epi32(_mm512_setzero_si512(), o.codes[k], _mm512_loadu_si512(codes + 64 * k));
+            __m512 *sum = k % 2 ? &sums[i].odd : &sums[i].even;
+            *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), _mm512_permutexvar_ps(index, scales), *sum);
+        }
+    }
+}
+
+/// How far ahead of the block at hand weights are fetched: what memory delivers within its latency.
+enum { FetchAhead = 4096 };
 
 INLINE void dotFormat(const int format, const bool wide, const int rows, const MinkeStored *w, int64_t n,
                       const Activations *a, float *sums) {
     const uint8_t *row = (const uint8_t *)w->data + n * w->rowBytes;
-    __m512 even[DotRows], odd[DotRows], offsets[DotRows];
-    UNROLL for (int i = 0; i < rows; i++) even[i] = odd[i] = offsets[i] = _mm512_setzero_ps();
-    int64_t blocks = (w->depth + 255) / 256;
-    for (int64_t s = 0; s < blocks; s++) {
-        _mm_prefetch((const char *)row + (s + 8) * 256 * minkeBlockBytes(format) / minkeBlockElements(format), _MM_HINT_T0);
-        OpenBlock o = openBlock(format, wide, row, s, w->depth);
-        UNROLL for (int i = 0; i < rows; i++) {
-            const int8_t *codes = a[i].codes + 256 * s;
-            __m512 scales = _mm512_mul_ps(o.scales, _mm512_loadu_ps(a[i].scales + 16 * s));
-            offsets[i] = _mm512_fmadd_ps(o.offsets, _mm512_loadu_ps(a[i].sums + 16 * s), offsets[i]);
-            UNROLL for (int k = 0; k < 4; k++) {
-                __m512i index = _mm512_add_epi32(_mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0),
-                                                 _mm512_set1_epi32(4 * k));
-                __m512i dot = _mm512_dpbusd_epi32(_mm512_setzero_si512(), o.codes[k], _mm512_loadu_si512(codes + 64 * k));
-                __m512 *sum = k % 2 ? &odd[i] : &even[i];
-                *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), _mm512_permutexvar_ps(index, scales), *sum);
-            }
+    const int bytes = (int)(256 / minkeBlockElements(format) * minkeBlockBytes(format));
+    DotSum parts[DotRows];
+    UNROLL for (int i = 0; i < rows; i++) parts[i].even = parts[i].odd = parts[i].offsets = _mm512_setzero_ps();
+    int64_t whole = w->depth / 256;
+    for (int64_t s = 0; s < whole; s++) {
+        UNROLL for (int line = 0; line < bytes; line += 64)
+            _mm_prefetch((const char *)row + s * bytes + FetchAhead + line, _MM_HINT_T0);
+        OpenBlock o = wide ? openWideBlock(format, row + s * bytes) : openNarrowBlocks(format, row + s * bytes, 8, 8);
+        addBlock(rows, 4, o, a, s, parts);
+    }
+    if (!wide) {
+        // The rest of a row whose length is no multiple of 256.
+        int64_t left = w->depth / 32 - 8 * whole;
+        const uint8_t *at = row + whole * bytes;
+        switch ((left + 1) / 2) {
+        case 0: break;
+        case 1: addBlock(rows, 1, openNarrowBlocks(format, at, 2, left), a, whole, parts); break;
+        case 2: addBlock(rows, 2, openNarrowBlocks(format, at, 4, left), a, whole, parts); break;
+        case 3: addBlock(rows, 3, openNarrowBlocks(format, at, 6, left), a, whole, parts); break;
+        default: addBlock(rows, 4, openNarrowBlocks(format, at, 8, left), a, whole, parts);
         }
     }
     UNROLL for (int i = 0; i < rows; i++)
-        sums[i] = _mm512_reduce_add_ps(_mm512_sub_ps(_mm512_add_ps(even[i], odd[i]), offsets[i]));
+        sums[i] = _mm512_reduce_add_ps(_mm512_sub_ps(_mm512_add_ps(parts[i].even, parts[i].odd), parts[i].offsets));
 }
