@@ -71,14 +71,14 @@ import Testing
         let logits = model.logits(ids, batch: SequenceBatch(sequences: 1, length: ids.count)).values
         let near = ids.indices.filter {
             largestDifference(
-                Array(logits[$0 * width..<($0 + 1) * width]), Array(expected[$0 * width..<($0 + 1) * width])) <= 0.4
+                Array(logits[$0 * width..<($0 + 1) * width]), Array(expected[$0 * width..<($0 + 1) * width])) <= 0.6
         }
         #expect(logits.count == expected.count && near.count * 10 >= ids.count * 9)
         // Token by token, in the kernels of few rows.
         let cache = model.makeCache(capacity: ids.count)
         let nearOneByOne = ids.indices.filter {
             let next = model.next([ids[$0]], cache: cache)
-            return largestDifference(next, Array(expected[$0 * width..<($0 + 1) * width])) <= 0.4
+            return largestDifference(next, Array(expected[$0 * width..<($0 + 1) * width])) <= 0.6
         }
         #expect(nearOneByOne.count * 10 >= ids.count * 9)
     }
@@ -93,8 +93,10 @@ import Testing
             let expected = try Fixtures.file(folder, "expected")
             var checked = 0
             for name in file.tensorNames {
-                guard let tensor = try? file.tensor(name), let format = tensor.type.formatCode else { continue }
-                let values = try expected.values(tensor.name)
+                // Types that no product reads are refused, and some blocks are there for encoders only.
+                guard let tensor = try? file.tensor(name), let format = tensor.type.formatCode,
+                    let values = try expected.tensor(name)?.floats()
+                else { continue }
                 let columns = try #require(tensor.shape.last)
                 let rows = values.count / columns
                 let stored = try #require(

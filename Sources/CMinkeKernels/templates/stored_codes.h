@@ -150,7 +150,7 @@ INLINE OpenScales scalesOfWide(const int format, const uint8_t *b) {
         uint32_t low = bits32(b + 4), high = bits16(b + 2);
         for (int j = 0; j < 8; j++) scales[j] = (float)((int)((low >> 4 * j & 15) | (high >> 2 * j & 3) << 4) - 32);
         o.scales = twice(half(b) * *(const Eight *)scales);
-        o.offsets = o.scales * 0;
+        o.offsets = (Sixteen){0};
     } else {
         Sixteen scales;
         if (format == MinkeStoredQ6_K) {
