@@ -1,3 +1,5 @@
+import MinkeFiles
+
 /// How experts that are read when they are needed fared.
 public struct ExpertStatistics: Equatable, Sendable {
     /// Experts asked for, each counted once for every layer of every pass that routed tokens to it.
@@ -29,5 +31,17 @@ public struct ExpertStatistics: Equatable, Sendable {
         result.readSeconds -= earlier.readSeconds
         result.waitSeconds -= earlier.waitSeconds
         return result
+    }
+}
+
+extension ExpertStatistics {
+    /// The figures under the names that commands print them by.
+    public var json: JSON {
+        [
+            "requests": .integer(requests), "hits": .integer(hits), "hit_rate": .number(hitRate),
+            "read_ahead": .integer(expected), "read_ahead_used": .integer(expectedAndUsed),
+            "bytes_read": .integer(bytesRead), "read_seconds": .number(readSeconds),
+            "wait_seconds": .number(waitSeconds),
+        ]
     }
 }

@@ -67,21 +67,21 @@ public struct MemoryPlan: Equatable, Sendable {
         var classes = sizes.map {
             SlotClass(slotBytes: $0.key, experts: $0.value.reduce(0) { $0 + $1.experts }, slots: 0)
         }
-        leastBudget =
-            rest + classes.reduce(0) { $0 + $1.slotBytes * min($1.experts, chosen + Self.readingRoom) }
+        for index in classes.indices { classes[index].slots = min(classes[index].experts, chosen + Self.readingRoom) }
+        let least = classes.reduce(0) { $0 + $1.slotBytes * $1.slots }
+        leastBudget = rest + least
         guard budget >= leastBudget else {
-            let least = (leastBudget + 999_999) / 1_000_000
             throw InputError(
                 "a memory of \(budget) bytes is too small for the model", at: checkpoint.path,
-                remedy: "give at least \(least)MB: \(residentBytes) bytes of weights that every token needs, "
-                    + "\(cacheBytes) of cache, and \(leastBudget - rest) for experts")
+                remedy: "give at least \((leastBudget + 999_999) / 1_000_000)MB: \(residentBytes) bytes of weights that every token needs, "
+                    + "\(cacheBytes) of cache, and \(least) for experts")
         }
-        // Every class gets the same share of its experts.
-        let all = classes.reduce(0.0) { $0 + Double($1.slotBytes) * Double($1.experts) }
-        let share = Double(budget - rest) / max(1, all)
+        // Beyond the least, every class gets the same share of its experts.
+        let all = classes.reduce(0) { $0 + $1.slotBytes * $1.experts }
+        let share = Double(budget - leastBudget) / Double(max(1, all - least))
         for index in classes.indices {
-            let count = classes[index].experts
-            classes[index].slots = min(count, max(Int(share * Double(count)), min(count, chosen + Self.readingRoom)))
+            let more = classes[index].experts - classes[index].slots
+            classes[index].slots += min(more, Int(share * Double(more)))
         }
         slotClasses = classes
     }
