@@ -149,10 +149,15 @@ public struct ModelBenchmark: Sendable {
             cache.fill(count: depth, seed: UInt64(sequence))
             return cache
         }
-        let tokens = (0..<batch).map { Self.tokens(steps, model, sequence: $0) }
+        // Every round has its own tokens: the experts of the last round's would still be in memory.
+        let tokens = (0..<batch).map { Self.tokens(steps * (rounds + 1), model, sequence: $0) }
+        var token = 0
         let (seconds, experts) = time(model) {
             caches.forEach { $0.truncate(to: depth) }
-            for step in 0..<steps { _ = model.next(tokens.map { [$0[step]] }, caches: caches) }
+            for _ in 0..<steps {
+                _ = model.next(tokens.map { [$0[token]] }, caches: caches)
+                token += 1
+            }
         }
         let middle = depth + steps / 2
         let weights = Double(model.weightBytes(perPassOver: batch)) / Double(batch)
