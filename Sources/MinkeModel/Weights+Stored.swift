@@ -72,7 +72,9 @@ extension WeightBuilder {
         let values: Parameter
         if let split = try SplitKeyValue(name, in: checkpoint, heads: heads) {
             try split.check(rows: heads * (keyWidth + valueWidth), columns: rank)
-            let stored = (keys: try storedRows(keyName, in: checkpoint), values: try storedRows(valueName, in: checkpoint))
+            let stored = (
+                keys: try storedRows(keyName, in: checkpoint), values: try storedRows(valueName, in: checkpoint)
+            )
             guard stored.keys.columns == keyWidth, stored.values.rows == heads * valueWidth else {
                 throw InputError(
                     "keys of width \(stored.keys.columns) do not fit the configuration, which needs \(keyWidth)",

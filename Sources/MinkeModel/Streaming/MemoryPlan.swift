@@ -58,30 +58,30 @@ public struct MemoryPlan: Equatable, Sendable {
         let chosen = configuration.numExpertsPerTok
         expertBytesPerToken = layers.prefix { $0.isDecoded }.reduce(0) { $0 + $1.bytes / max(1, $1.experts) * chosen }
         let rest = residentBytes + cacheBytes
-        if rest + expertBytes <= budget {
-            slotClasses = []
-            leastBudget = rest + expertBytes
-            return
-        }
         let sizes = Dictionary(grouping: layers, by: \.slotBytes).sorted { $0.key < $1.key }
         var classes = sizes.map {
             SlotClass(slotBytes: $0.key, experts: $0.value.reduce(0) { $0 + $1.experts }, slots: 0)
         }
-        for index in classes.indices { classes[index].slots = min(classes[index].experts, chosen + Self.readingRoom) }
+        for index in classes.indices {
+            classes[index].slots = min(classes[index].experts, chosen + Self.readingRoom)
+        }
         let least = classes.reduce(0) { $0 + $1.slotBytes * $1.slots }
-        leastBudget = rest + least
-        guard budget >= leastBudget else {
+        leastBudget = rest + min(least, expertBytes)
+        if rest + expertBytes <= budget {
+            slotClasses = []
+            return
+        }
+        guard budget >= rest + least else {
             throw InputError(
                 "a memory of \(budget) bytes is too small for the model", at: checkpoint.path,
-                remedy: "give at least \((leastBudget + 999_999) / 1_000_000)MB: \(residentBytes) bytes of weights that every token needs, "
-                    + "\(cacheBytes) of cache, and \(least) for experts")
+                remedy: "give at least \((leastBudget + 999_999) / 1_000_000)MB: \(residentBytes) bytes of weights "
+                    + "that every token needs, \(cacheBytes) of cache, and \(leastBudget - rest) for experts")
         }
         // Beyond the least, every class gets the same share of its experts.
         let all = classes.reduce(0) { $0 + $1.slotBytes * $1.experts }
-        let share = Double(budget - leastBudget) / Double(max(1, all - least))
         for index in classes.indices {
             let more = classes[index].experts - classes[index].slots
-            classes[index].slots += min(more, Int(share * Double(more)))
+            classes[index].slots += min(more, (budget - rest - least) * more / max(1, all - least))
         }
         slotClasses = classes
     }
