@@ -33,6 +33,14 @@ public struct StoredTensor: @unchecked Sendable {  // The bytes are read-only an
         self.path = path
     }
 
+    /// The file and the bytes of it that hold the elements; nil for elements that lie in no file.
+    public var place: (path: String, range: Range<Int>)? {
+        guard let file = owner as? MappedFile, let start = file.bytes.baseAddress, let own = bytes.baseAddress else {
+            return nil
+        }
+        return (file.path, own - start..<own - start + bytes.count)
+    }
+
     /// The product of the dimensions.
     public var elementCount: Int { bytes.count / type.blockBytes * type.blockElements }
 

@@ -50,14 +50,19 @@ extension BenchCommand {
             benchmark.depths = try Self.numbers(depth) ?? benchmark.depths.filter { $0 + steps <= context }
             benchmark.batches = try Self.numbers(batch) ?? benchmark.batches
             try benchmark.validate(for: model.configuration)
+            let checkpoint = try Checkpoint(path: self.model)
+            let isStreamed = model.withModel { $0.expertStatistics != nil }
+            let before = try isStreamed ? ReadRate.measure(checkpoint) : nil
             let figures = try benchmark.run(model) { figure in
                 if !json { try Console.line(figure.text) }
             }
             // The limits come last: their buffers are no part of the model's memory.
             let memory = ResourceMeter.peakMemoryBytes()
             let limits = ModelBenchmark.Limits.measure()
+            // Disks of shared machines vary: the better of two measurements is what the figures have to show for.
+            let disk = try before.map { max($0, try ReadRate.measure(checkpoint) ?? 0) }
             let report = ModelBenchmarkReport(
-                figures: figures, limits: limits, peakMemory: memory,
+                figures: figures, benchmark: benchmark, limits: limits, disk: disk, peakMemory: memory,
                 facts: model.withModel { ModelFacts($0, model.cacheType) })
             try Console.line(json ? report.json.text() : report.text)
         }
@@ -94,7 +99,10 @@ struct ModelFacts {
 /// The figures of a model beside the machine's limits.
 struct ModelBenchmarkReport {
     let figures: [ModelBenchmark.Figure]
+    let benchmark: ModelBenchmark
     let limits: ModelBenchmark.Limits
+    /// Bytes a second that the disk gives when experts are read in any order; nil where none are.
+    let disk: Double?
     /// Bytes.
     let peakMemory: Int
     let facts: ModelFacts
@@ -103,16 +111,31 @@ struct ModelBenchmarkReport {
         if case .prompt = figure.work { true } else { false }
     }
 
+    /// The share of the disk's rate that reading experts reached.
+    private func fractionOfDisk(_ figure: ModelBenchmark.Figure) -> Double? {
+        guard let disk, let bytes = figure.bytesReadPerToken(rounds: benchmark.rounds, steps: benchmark.steps) else {
+            return nil
+        }
+        return bytes * figure.speed.median / max(1, disk)
+    }
+
+    private func json(_ figure: ModelBenchmark.Figure) -> JSON {
+        var json = figure.json(limits, facts.precision).objectValue ?? [:]
+        if let fraction = fractionOfDisk(figure) { json["fraction_of_disk"] = .number(fraction) }
+        return .object(json)
+    }
+
     var json: JSON {
         [
-            "prefill": .array(figures.filter(isPrompt).map { $0.json(limits, facts.precision) }),
-            "decode": .array(figures.filter { !isPrompt($0) }.map { $0.json(limits, facts.precision) }),
+            "prefill": .array(figures.filter(isPrompt).map(json)),
+            "decode": .array(figures.filter { !isPrompt($0) }.map(json)),
             "bytes_per_token": .integer(facts.bytesPerToken), "weight_bytes": .integer(facts.weightBytes),
             "cache_bytes_per_token": .integer(facts.cacheBytesPerToken),
             "limits": [
                 "read_bytes_per_second": .number(limits.bandwidth), "float32_flops": .number(limits.float32),
                 "bfloat16_flops": .number(limits.bfloat16),
                 "int8_ops": limits.int8.map { .number($0) } ?? .null,
+                "disk_bytes_per_second": disk.map { .number($0) } ?? .null,
             ],
             "peak_memory": .integer(peakMemory), "precision": .string(facts.precision.rawValue),
             "threads": .integer(CPU.shared.threadCount), "instruction_set": .string(CPU.shared.instructionSet),
@@ -125,6 +148,14 @@ struct ModelBenchmarkReport {
         lines += figures.map { figure in
             "  \(figure.name): \(HumanFormat.percent(figure.fractionOfBandwidth(limits))), "
                 + HumanFormat.percent(figure.fractionOfPeak(limits, facts.precision))
+        }
+        if let disk {
+            lines += [
+                "", "experts read from disk, and the share of the disk's \(HumanFormat.bytes(Int(disk)))/s that took",
+            ]
+            lines += figures.map { figure in
+                "  \(figure.name): \(figure.experts?.text ?? ""), \(HumanFormat.percent(fractionOfDisk(figure) ?? 0))"
+            }
         }
         lines += [
             "", "weights    \(HumanFormat.bytes(facts.weightBytes)), \(HumanFormat.bytes(facts.bytesPerToken)) a token",

@@ -103,6 +103,7 @@ extension Generation {
                 "acceptance_rate": .number(acceptanceRate),
             ]
         }
+        if let experts { json["experts"] = experts.json }
         return .object(json)
     }
 
@@ -118,7 +119,7 @@ extension Generation {
         let proposals =
             acceptanceRate.map { ", \(HumanFormat.percent($0)) of \(draftedTokens) proposals accepted" } ?? ""
         return "\(promptTokens) prompt tokens in \(HumanFormat.duration(promptSeconds)), \(ids.count) new tokens, "
-            + "\(HumanFormat.rate(tokensPerSecond, "tok/s"))\(proposals), ended by \(reason)"
+            + "\(HumanFormat.rate(tokensPerSecond, "tok/s"))\(proposals)\(experts.map { ", \($0.text)" } ?? ""), ended by \(reason)"
     }
 }
 

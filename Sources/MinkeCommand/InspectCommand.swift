@@ -22,8 +22,10 @@ struct InspectCommand: ParsableCommand {
     @Flag(help: "Print one JSON object instead of text.")
     var json = false
 
+    @OptionGroup var memory: MemoryArgument
+
     func run() throws {
-        let summary = try ModelSummary(path: model)
+        let summary = try ModelSummary(path: model, memory: memory.bytes)
         try Console.line(json ? JSON.object(summary.json).text() : summary.text)
     }
 }
@@ -39,13 +41,15 @@ struct ModelSummary {
     /// Nil where the weights are not there, or are of a kind that cannot be read.
     let running: RunningCosts?
 
-    init(path: String) throws {
+    /// - Parameter memory: bytes for weights and cache, if they shall be planned.
+    init(path: String, memory: Int? = nil) throws {
         guard FileSystem.exists(path) else { throw InputError("no such file or folder", at: path) }
         if Checkpoint.isGGUF(path) {
             let model = try GGUFModel(path: path)
             let checkpoint = Checkpoint.gguf(model)
             try self.init(
-                checkpoint.modelConfiguration(), quantization: nil, tokenizer: Tokenizer(gguf: model.file), checkpoint)
+                checkpoint.modelConfiguration(), quantization: nil, tokenizer: Tokenizer(gguf: model.file), checkpoint,
+                memory: memory)
             return
         }
         let isFolder = FileSystem.isDirectory(path)
@@ -70,18 +74,27 @@ struct ModelSummary {
         try self.init(
             configuration, quantization: quantization,
             tokenizer: Tokenizer.exists(in: folder) ? try Tokenizer(path: folder) : nil,
-            isFolder && hasWeights ? try Checkpoint(path: folder) : nil)
+            isFolder && hasWeights ? try Checkpoint(path: folder) : nil, memory: memory)
     }
 
     private init(
-        _ configuration: ModelConfiguration, quantization: String?, tokenizer: Tokenizer?, _ checkpoint: Checkpoint?
+        _ configuration: ModelConfiguration, quantization: String?, tokenizer: Tokenizer?, _ checkpoint: Checkpoint?,
+        memory: Int?
     ) throws {
         self.configuration = configuration
         self.quantization = quantization
         self.tokenizer = tokenizer
         let costs = ModelCosts(configuration)
         self.costs = costs
-        running = try checkpoint.map { RunningCosts(try StoredWeights($0, configuration), costs) }
+        running = try checkpoint.map { checkpoint in
+            let plan = try memory.flatMap {
+                try LoadOptions(memory: $0).memoryPlan(
+                    checkpoint, configuration, precision: .fast, cacheType: .bfloat16)
+            }
+            return RunningCosts(
+                try StoredWeights(checkpoint, configuration), costs, plan: plan,
+                disk: plan?.isStreamed == true ? try ReadRate.measure(checkpoint) : nil)
+        }
     }
 
     /// Contexts for which arithmetic is told: some usual ones, and the model's own.

@@ -22,6 +22,8 @@ struct LoadArguments: ParsableArguments {
         help: ArgumentHelp("How the cache is kept (default: f32 with f32 precision, else bf16).", valueName: "type"))
     private var cacheType: CacheChoice?
 
+    @OptionGroup var memory: MemoryArgument
+
     var options: LoadOptions {
         let cache: CacheType? =
             switch cacheType {
@@ -30,6 +32,34 @@ struct LoadArguments: ParsableArguments {
             case .q8: .q8
             case nil: nil
             }
-        return LoadOptions(precision: Precision(rawValue: precision.rawValue), cacheType: cache)
+        return LoadOptions(precision: Precision(rawValue: precision.rawValue), cacheType: cache, memory: memory.bytes)
+    }
+}
+
+/// `--memory`
+struct MemoryArgument: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Memory for weights and cache, as 4GB or 512MiB (default: what is free). Where the weights need more, experts are read from disk when they are needed.",
+            valueName: "size"))
+    private var memory: ByteCount?
+
+    var bytes: Int? { memory?.bytes }
+}
+
+/// A size as people write it: `4GB`, `1.5GiB`, `800M`, `4000000000`.
+struct ByteCount: ExpressibleByArgument {
+    let bytes: Int
+
+    init?(argument: String) {
+        let digits = argument.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        let unit = argument.dropFirst(digits.count).lowercased()
+        let powers = ["": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4]
+        let isBinary = unit.hasSuffix("ib")
+        let letter = isBinary ? String(unit.dropLast(2)) : unit.hasSuffix("b") ? String(unit.dropLast()) : unit
+        guard let number = Double(digits), let power = powers[letter] else { return nil }
+        let value = (0..<power).reduce(number) { value, _ in value * (isBinary ? 1024 : 1000) }
+        guard value >= 1, value < 9e18 else { return nil }
+        bytes = Int(value)
     }
 }

@@ -10,16 +10,54 @@ struct RunningCosts {
     let bandwidth: Double
     /// The machine's, in bytes.
     let memory: Int
+    /// What `--memory` means; nil where all fits or nothing was asked.
+    let plan: MemoryPlan?
+    /// The disk's, in bytes a second, where experts are to be read.
+    let disk: Double?
 
-    init(_ stored: StoredWeights, _ costs: ModelCosts) {
+    init(_ stored: StoredWeights, _ costs: ModelCosts, plan: MemoryPlan?, disk: Double?) {
+        self.plan = plan
+        self.disk = disk
         self.stored = stored
         cacheBytesPerToken = costs.cachedValuesPerToken * 2
         bandwidth = CPU.shared.measuredReadBandwidth()
         memory = ResourceMeter.physicalMemoryBytes()
     }
 
-    /// An estimate: decoding at an empty context does nothing but read weights at the measured bandwidth.
-    var tokensPerSecond: Double { bandwidth / Double(max(1, stored.bytesPerToken)) }
+    /// Bytes of experts that a token has to fetch from disk if all are chosen equally often.
+    private var bytesFromDisk: Double {
+        plan.map { (1 - $0.residentShare) * Double($0.expertBytesPerToken) } ?? 0
+    }
+
+    /// An estimate: decoding at an empty context does nothing but read weights at the measured bandwidth, after those that
+    /// are missing came from disk.
+    var tokensPerSecond: Double {
+        1 / (Double(max(1, stored.bytesPerToken)) / bandwidth + (disk.map { bytesFromDisk / max(1, $0) } ?? 0))
+    }
+
+    private var planJSON: JSON {
+        guard let plan else { return .null }
+        return [
+            "budget": .integer(plan.budget), "resident_bytes": .integer(plan.residentBytes),
+            "cache_bytes": .integer(plan.cacheBytes), "is_streamed": .bool(plan.isStreamed),
+            "experts": .integer(plan.experts), "experts_in_memory": .integer(plan.slots),
+            "least_budget": .integer(plan.leastBudget), "bytes_from_disk_per_token": .number(bytesFromDisk),
+            "disk_bytes_per_second": disk.map { .number($0) } ?? .null,
+        ]
+    }
+
+    private var planText: String {
+        guard let plan else { return "" }
+        let place = "with \(HumanFormat.bytes(plan.budget)): "
+        guard plan.isStreamed, let disk else { return "\n\(place)all weights fit" }
+        return """
+
+            \(place)\(HumanFormat.bytes(plan.residentBytes)) of weights always in memory, \
+            \(HumanFormat.bytes(plan.cacheBytes)) for the cache, and \(HumanFormat.grouped(plan.slots)) of \
+            \(HumanFormat.grouped(plan.experts)) experts (\(HumanFormat.percent(plan.residentShare))); a token reads about \
+            \(HumanFormat.bytes(Int(bytesFromDisk))) of others from disk, at \(HumanFormat.bytes(Int(disk)))/s measured
+            """
+    }
 
     var json: JSON {
         [
@@ -33,6 +71,7 @@ struct RunningCosts {
                 }),
             "resident_bytes": .integer(stored.bytes), "memory_bytes": .integer(memory),
             "read_bytes_per_second": .number(bandwidth), "tokens_per_second_estimate": .number(tokensPerSecond),
+            "plan": planJSON,
         ]
     }
 
@@ -46,7 +85,7 @@ struct RunningCosts {
 
             in memory: \(HumanFormat.bytes(stored.bytes)) of weights once all were used (of \
             \(HumanFormat.bytes(memory))\(fits)), and \(HumanFormat.bytes(cacheBytesPerToken * 4096)) of cache for each 4,096 \
-            tokens in bf16
+            tokens in bf16\(planText)
             expect at most about \(HumanFormat.rate(tokensPerSecond, "tok/s")) when decoding: \
             \(HumanFormat.bytes(stored.bytesPerToken)) read a token, at \(HumanFormat.bytes(Int(bandwidth)))/s measured \
             (an estimate)

@@ -106,7 +106,8 @@ public final class Evaluator {
     private func run(_ length: Int) throws {
         guard let windows = waiting.removeValue(forKey: length) else { return }
         let targets = windows.flatMap { $0.dropFirst() }
-        let losses = length > Self.tokensAtOnce ? inParts(windows) : atOnce(windows, length)
+        let losses = length > Self.tokensAtOnce ? try inParts(windows) : atOnce(windows, length)
+        try model.withModel { try $0.checkReads() }
         let sum = losses.reduce(0.0) { $0 + Double($1) }
         guard sum.isFinite else {
             throw InputError(
@@ -130,10 +131,10 @@ public final class Evaluator {
     }
 
     /// Long windows, each in parts that continue one another.
-    private func inParts(_ windows: [[Int32]]) -> [Float] {
-        windows.flatMap { window in
+    private func inParts(_ windows: [[Int32]]) throws -> [Float] {
+        try windows.flatMap { window in
             var losses: [Float] = []
-            model.forEachPart(of: Array(window.dropLast())) { model, first, states in
+            try model.forEachPart(of: Array(window.dropLast())) { model, first, states in
                 losses += model.losses(of: states, targets: Array(window[first + 1...first + states.rows]))
             }
             return losses

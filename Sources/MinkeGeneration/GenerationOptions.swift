@@ -1,3 +1,5 @@
+import MinkeModel
+
 /// What a generation is asked for.
 public struct GenerationOptions: Equatable, Sendable {
     /// New tokens at most.
@@ -59,6 +61,9 @@ public struct Generation: Sendable {
     /// Tokens that the prediction module proposed, and how many of them were drawn.
     public internal(set) var draftedTokens = 0
     public internal(set) var acceptedTokens = 0
+
+    /// How experts that are read when they are needed fared; nil where all weights are mapped.
+    public internal(set) var experts: ExpertStatistics?
 
     /// The share of proposals that were drawn; nil when there were none.
     public var acceptanceRate: Double? {

@@ -8,9 +8,14 @@ public struct LoadOptions: Equatable, Sendable {
     /// The type in which caches keep their rows; nil chooses: `float32` with exact arithmetic, else `bfloat16`.
     public var cacheType: CacheType?
 
-    public init(precision: Precision? = nil, cacheType: CacheType? = nil) {
+    /// Bytes for weights and caches; nil: what the machine has free. A model that needs more keeps its routed experts on
+    /// disk and reads them when tokens are routed to them.
+    public var memory: Int?
+
+    public init(precision: Precision? = nil, cacheType: CacheType? = nil, memory: Int? = nil) {
         self.precision = precision
         self.cacheType = cacheType
+        self.memory = memory
     }
 
     /// Weights of fewer bytes than this are worked exactly unless asked otherwise: they are quick enough.
@@ -18,6 +23,32 @@ public struct LoadOptions: Equatable, Sendable {
 
     /// The precision for weights that take `bytes` in their file.
     func precision(weightBytes bytes: Int) -> Precision { precision ?? (bytes < Self.exactBytes ? .float32 : .fast) }
+
+    /// Tokens for whose rows the memory has room beside the weights, unless the model's context is shorter.
+    public static let plannedContext = 4096
+
+    /// How the memory is parted; nil where nobody said how much there is and the weights are mapped whatever they need.
+    ///
+    /// - Throws: ``InputError`` when the memory that was asked for is not enough.
+    public func memoryPlan(
+        _ checkpoint: Checkpoint, _ configuration: ModelConfiguration, precision: Precision, cacheType: CacheType
+    ) throws -> MemoryPlan? {
+        let tokens = min(Self.plannedContext, configuration.maxPositionEmbeddings)
+        let values = ModelCosts(configuration).cachedValuesPerToken * tokens
+        let cacheBytes =
+            switch cacheType {
+            case .float32: values * 4
+            case .bfloat16: values * 2
+            case .q8: values + values / 16
+            }
+        func plan(_ budget: Int) throws -> MemoryPlan {
+            try MemoryPlan(
+                checkpoint, configuration, budget: budget, cacheBytes: cacheBytes, precision: precision)
+        }
+        if let memory { return try plan(memory) }
+        // Nobody asked for a budget: with too little memory for a plan the system may do what it can with the mapping.
+        return try? AvailableMemory.bytes.map(plan)
+    }
 
     /// The cache type that goes with a precision.
     func cacheType(for precision: Precision) -> CacheType {

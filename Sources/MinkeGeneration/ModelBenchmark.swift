@@ -59,6 +59,18 @@ public struct ModelBenchmark: Sendable {
         public let operationsPerToken: Double
         /// Weights and cached rows that one token has to read, its share where several are run together.
         public let bytesPerToken: Double
+        /// How experts that are read when they are needed fared in the measured rounds; nil where all weights are mapped.
+        public var experts: ExpertStatistics?
+
+        /// Bytes of experts read for one token.
+        public func bytesReadPerToken(rounds: Int, steps: Int) -> Double? {
+            experts.map {
+                switch work {
+                case .prompt(let tokens): Double($0.bytesRead) / Double(rounds * tokens)
+                case .decoding(_, let batch): Double($0.bytesRead) / Double(rounds * steps * batch)
+                }
+            }
+        }
     }
 
     /// What the machine does at most.
@@ -90,24 +102,36 @@ public struct ModelBenchmark: Sendable {
     /// - Parameter progress: called with each figure as it is known.
     public func run(_ model: TextModel, progress: (Figure) throws -> Void = { _ in }) throws -> [Figure] {
         let context = model.configuration.maxPositionEmbeddings
+        let cacheType = model.cacheType
         var figures: [Figure] = []
         for tokens in prompts where tokens <= context {
-            figures.append(model.withModel { prompt(tokens, $0, model.cacheType) })
+            figures.append(
+                try model.withModel { model in try measured(model) { prompt(tokens, model, cacheType) } })
             try progress(figures[figures.count - 1])
         }
         for (index, depth) in depths.enumerated() where depth + steps <= context {
             for batch in batches where batch == 1 || index == 0 {
-                figures.append(model.withModel { decoding(depth, batch: batch, $0, model.cacheType) })
+                figures.append(
+                    try model.withModel { model in
+                        try measured(model) { decoding(depth, batch: batch, model, cacheType) }
+                    })
                 try progress(figures[figures.count - 1])
             }
         }
         return figures
     }
 
+    /// The figure, once it is sure that no read failed meanwhile.
+    private func measured(_ model: LanguageModel, _ body: () -> Figure) throws -> Figure {
+        let figure = body()
+        try model.checkReads()
+        return figure
+    }
+
     private func prompt(_ count: Int, _ model: LanguageModel, _ cacheType: CacheType) -> Figure {
         let cache = model.makeCache(capacity: count, type: cacheType)
         let tokens = Self.tokens(count, model, sequence: 0)
-        let seconds = time {
+        let (seconds, experts) = time(model) {
             cache.truncate(to: 0)
             while cache.count < count {
                 let part = Array(tokens[cache.count..<min(count, cache.count + TextModel.tokensAtOnce)])
@@ -118,7 +142,7 @@ public struct ModelBenchmark: Sendable {
         return Figure(
             work: .prompt(tokens: count), speed: Speed(tokens: count, seconds: seconds),
             operationsPerToken: ModelCosts(model.configuration).promptFLOPs(length: count) / Double(count),
-            bytesPerToken: Double(model.weightBytes(perPassOver: count)) / Double(count))
+            bytesPerToken: Double(model.weightBytes(perPassOver: count)) / Double(count), experts: experts)
     }
 
     private func decoding(_ depth: Int, batch: Int, _ model: LanguageModel, _ cacheType: CacheType) -> Figure {
@@ -127,27 +151,34 @@ public struct ModelBenchmark: Sendable {
             cache.fill(count: depth, seed: UInt64(sequence))
             return cache
         }
-        let tokens = (0..<batch).map { Self.tokens(steps, model, sequence: $0) }
-        let seconds = time {
+        // Every round has its own tokens: the experts of the last round's would still be in memory.
+        let tokens = (0..<batch).map { Self.tokens(steps * (rounds + 1), model, sequence: $0) }
+        var token = 0
+        let (seconds, experts) = time(model) {
             caches.forEach { $0.truncate(to: depth) }
-            for step in 0..<steps { _ = model.next(tokens.map { [$0[step]] }, caches: caches) }
+            for _ in 0..<steps {
+                _ = model.next(tokens.map { [$0[token]] }, caches: caches)
+                token += 1
+            }
         }
         let middle = depth + steps / 2
         let weights = Double(model.weightBytes(perPassOver: batch)) / Double(batch)
         return Figure(
             work: .decoding(depth: depth, batch: batch), speed: Speed(tokens: batch * steps, seconds: seconds),
             operationsPerToken: ModelCosts(model.configuration).decodingFLOPs(depth: middle),
-            bytesPerToken: weights + Double(caches[0].bytesPerToken) * Double(middle))
+            bytesPerToken: weights + Double(caches[0].bytesPerToken) * Double(middle), experts: experts)
     }
 
-    /// Seconds of each round, after one that warms up.
-    private func time(_ body: () -> Void) -> [Double] {
+    /// Seconds of each round, after one that warms up, and how experts fared in them.
+    private func time(_ model: LanguageModel, _ body: () -> Void) -> ([Double], ExpertStatistics?) {
         body()
-        return (0..<rounds).map { _ in
+        let before = model.expertStatistics ?? ExpertStatistics()
+        let seconds = (0..<rounds).map { _ in
             let start = ContinuousClock.now
             body()
             return (ContinuousClock.now - start) / .seconds(1)
         }
+        return (seconds, model.expertStatistics?.since(before))
     }
 
     private static func tokens(_ count: Int, _ model: LanguageModel, sequence: Int) -> [Int32] {
@@ -171,6 +202,7 @@ extension ModelBenchmark.Figure {
         json["flops_per_token"] = .number(operationsPerToken)
         json["fraction_of_bandwidth"] = .number(fractionOfBandwidth(limits))
         json["fraction_of_peak"] = .number(fractionOfPeak(limits, precision))
+        if let experts { json["experts"] = experts.json }
         return .object(json)
     }
 

@@ -39,6 +39,8 @@ public final class TextGenerator: @unchecked Sendable {
         var generation = Generation()
         let start = ContinuousClock.now
         var first: ContinuousClock.Instant?
+        /// How experts had fared before.
+        var experts: ExpertStatistics?
     }
 
     /// Tokens of a prompt that are run in one pass: it keeps a row of every activation for each.
@@ -93,6 +95,7 @@ public final class TextGenerator: @unchecked Sendable {
         model.withModel { model in
             ids = prompt
             run.generation.promptTokens = prompt.count
+            run.experts = model.expertStatistics
             run.generation.reusedTokens = prepareCache(model, options)
             if options.maximumTokens == 0 { run.generation.stopReason = .length }
             self.run = run
@@ -125,11 +128,13 @@ public final class TextGenerator: @unchecked Sendable {
     func step(_ model: LanguageModel) throws -> GeneratedPiece? {
         guard var run, run.generation.stopReason == nil else { return nil }
         let logits = feed(model, &run)
+        try model.checkReads()
         let id = try run.sampler.next(logits, history: ids, position: ids.count)
         ids.append(id)
         run.generation.ids.append(id)
         let text = shownText(of: id, &run)
         run.generation.text += text
+        run.generation.experts = model.expertStatistics.map { $0.since(run.experts ?? ExpertStatistics()) }
         let now = ContinuousClock.now
         if let first = run.first {
             run.generation.seconds = (now - first) / .seconds(1)

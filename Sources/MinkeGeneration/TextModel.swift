@@ -42,13 +42,16 @@ public final class TextModel: @unchecked Sendable {
             try stopTokens ?? Self.stopTokens(checkpoint.configuration, at: checkpoint.configurationPath)
         let weightBytes = try checkpoint.storedTensors().reduce(0) { $0 + $1.bytes.count }
         let precision = options.precision(weightBytes: weightBytes)
+        let cacheType = options.cacheType(for: precision)
+        let plan = try options.memoryPlan(
+            checkpoint, checkpoint.modelConfiguration(), precision: precision, cacheType: cacheType)
         // Small models are expanded: their products then read packed copies.
-        let keepsStored = precision == .fast || weightBytes >= LoadOptions.exactBytes
+        let keepsStored = precision == .fast || weightBytes >= LoadOptions.exactBytes || plan?.isStreamed == true
         self.init(
             try LanguageModel(
                 contentsOf: checkpoint,
-                options: ModelOptions(precision: precision, keepsStoredWeights: keepsStored)),
-            tokenizer: tokenizer, stopTokens: stopTokens, cacheType: options.cacheType(for: precision))
+                options: ModelOptions(precision: precision, keepsStoredWeights: keepsStored, memory: plan)),
+            tokenizer: tokenizer, stopTokens: stopTokens, cacheType: cacheType)
     }
 
     /// The tokenizer that comes with a checkpoint.
@@ -81,14 +84,17 @@ public final class TextModel: @unchecked Sendable {
     /// The model's states for a text, part by part, in bounded memory.
     ///
     /// - Parameter body: called with the number of each part's first token, and its states after the final norm.
+    /// - Throws: what `body` throws, and ``InputError`` when weights could not be read.
     public func forEachPart(
         of ids: [Int32], _ body: (LanguageModel, Int, Tensor) throws -> Void
-    ) rethrows {
+    ) throws {
         try withModel { model in
             let cache = model.makeCache(capacity: ids.count, type: cacheType)
             for first in stride(from: 0, to: ids.count, by: Self.tokensAtOnce) {
                 let part = Array(ids[first..<min(ids.count, first + Self.tokensAtOnce)])
-                try body(model, first, model.extend([part], caches: [cache]))
+                let states = model.extend([part], caches: [cache])
+                try model.checkReads()
+                try body(model, first, states)
             }
         }
     }

@@ -56,6 +56,8 @@ final class DecoderLayer {
     private let attention: Attention
     private let postAttentionNorm: Parameter
     private let mixture: Mixture
+    /// The layer that comes after it.
+    weak var next: DecoderLayer?
 
     /// - Parameter index: the layer's number in the checkpoint.
     init(_ c: ModelConfiguration, index: Int, _ build: WeightBuilder) throws {
@@ -90,9 +92,18 @@ final class DecoderLayer {
             let normed = tape.rmsNorm(attended, weight: postAttentionNorm, epsilon: epsilon, gradientType: .float32)
             let (out, routing) = experts(
                 normed, addedTo: attended, sequences: context.batch.sequences, balance: context.balance,
-                lossScale: context.lossScale, tape)
+                lossScale: context.lossScale, tape, expectNext: { next?.expect(attended, tape) })
             return (out, routing)
         }
+    }
+
+    /// Tokens of a pass for which it pays to ask ahead: more of them want nearly all experts.
+    private static let tokensToExpect = 4
+
+    /// Reads ahead the experts that the residual stream before this layer lets expect.
+    private func expect(_ x: Variable, _ tape: Tape) {
+        guard let experts, x.value.rows <= Self.tokensToExpect else { return }
+        experts.expect(tape.rmsNorm(x, weight: postAttentionNorm, epsilon: epsilon), tape)
     }
 
     private func attend(_ x: Variable, addedTo residual: Variable, _ context: LayerContext, _ tape: Tape) -> Variable {

@@ -12,6 +12,8 @@ final class Experts {
     private let gateUp: Parameter
     private let down: Parameter
     private let shared: FeedForward?
+    /// Where not all experts are in memory; `gateUp` and `down` then only say what they are.
+    private let streamed: StreamedExperts?
 
     init(_ c: ModelConfiguration, prefix: String, _ build: WeightBuilder) throws {
         let isBiased = c.topkMethod == .biased
@@ -33,6 +35,9 @@ final class Experts {
         down = try build.stacked(c.nRoutedExperts, columns: width, role: .outputMatrix) { expert in
             [(prefix + "experts.\(expert).down_proj.weight", c.hiddenSize)]
         }
+        streamed = try build.streamed(c.nRoutedExperts, gateUp: gateUp, down: down) { expert in
+            ["gate_proj", "up_proj", "down_proj"].map { prefix + "experts.\(expert).\($0).weight" }
+        }
         shared =
             c.nSharedExperts > 0
             ? try FeedForward(
@@ -42,17 +47,36 @@ final class Experts {
     /// - Parameters:
     ///   - x: the normalised residual stream, `[tokens, hidden]`.
     ///   - balance: factor of the sequence-wise balance loss.
+    ///   - expectNext: tells the next layer what to read ahead.
     /// - Returns: the residual stream with the experts' outputs added, and who went where.
     func callAsFunction(
-        _ x: Variable, addedTo residual: Variable, sequences: Int, balance: Float, lossScale: Float, _ tape: Tape
+        _ x: Variable, addedTo residual: Variable, sequences: Int, balance: Float, lossScale: Float, _ tape: Tape,
+        expectNext: () -> Void = {}
     ) -> (Variable, Routing) {
         let logits = tape.linear(x, router, precision: .float32)
         let routing = tape.route(
             logits, bias: correctionBias, rule: rule, balance: balance, lossScale: lossScale, sequences: sequences)
         let inputs = tape.dispatch(x, routing)
+        if let streamed {
+            var hidden: Variable?
+            let outputs = streamed(inputs, offsets: routing.offsets, tokens: x.value.rows, tape) {
+                // What needs no routed expert is done while they are read.
+                expectNext()
+                hidden = shared?.hidden(x, tape)
+            }
+            let mixed = tape.combine(outputs, routing, addedTo: residual)
+            return (hidden.flatMap { shared?.output($0, addedTo: mixed, tape) } ?? mixed, routing)
+        }
         let hidden = tape.swiGLU(tape.groupedLinear(inputs, gateUp, offsets: routing.offsets))
         let outputs = tape.groupedLinear(hidden, down, offsets: routing.offsets)
         let mixed = tape.combine(outputs, routing, addedTo: residual)
         return (shared?(x, addedTo: mixed, tape) ?? mixed, routing)
+    }
+
+    /// Reads ahead what the router would choose for `x`, a state before the layer's attention: it changes little there.
+    func expect(_ x: Variable, _ tape: Tape) {
+        guard let streamed else { return }
+        let routing = tape.route(tape.linear(x, router, precision: .float32), bias: correctionBias, rule: rule)
+        streamed.expect(routing.offsets)
     }
 }

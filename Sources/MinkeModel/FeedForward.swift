@@ -14,6 +14,14 @@ final class FeedForward {
     }
 
     func callAsFunction(_ x: Variable, addedTo residual: Variable, _ tape: Tape) -> Variable {
-        tape.linear(tape.swiGLU(tape.linear(x, gateUp)), down, addedTo: residual)
+        output(hidden(x, tape), addedTo: residual, tape)
+    }
+
+    /// silu(gate·x) ⊙ up·x
+    func hidden(_ x: Variable, _ tape: Tape) -> Variable { tape.swiGLU(tape.linear(x, gateUp)) }
+
+    /// The rest: down·hidden, added to the residual stream.
+    func output(_ hidden: Variable, addedTo residual: Variable, _ tape: Tape) -> Variable {
+        tape.linear(hidden, down, addedTo: residual)
     }
 }

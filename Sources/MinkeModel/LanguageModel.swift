@@ -18,6 +18,7 @@ public final class LanguageModel {
     let head: Parameter
     let predictors: [MultiTokenPrediction]
     private var rotary: RotaryTable
+    private let expertCache: ExpertCache?
 
     /// Builds a model with weights from a folder or from random numbers.
     ///
@@ -26,7 +27,8 @@ public final class LanguageModel {
         _ configuration: ModelConfiguration, weights source: WeightSource, options: ModelOptions = ModelOptions()
     ) throws {
         try configuration.validate()
-        let build = WeightBuilder(source, options)
+        let build = try WeightBuilder(source, options)
+        expertCache = build.expertCache
         self.configuration = configuration
         self.options = options
         embedding = try build.matrix(
@@ -43,6 +45,7 @@ public final class LanguageModel {
             try MultiTokenPrediction(configuration, index: configuration.numHiddenLayers + $0, build)
         }
         weights = build.weights
+        for (layer, next) in zip(layers, layers.dropFirst()) { layer.next = next }
         rotary = RotaryTable(configuration, positions: min(configuration.maxPositionEmbeddings, 256))
     }
 
@@ -58,6 +61,14 @@ public final class LanguageModel {
     /// Loads a Hugging Face folder.
     public convenience init(contentsOf folder: ModelFolder, options: ModelOptions = ModelOptions()) throws {
         try self.init(contentsOf: .folder(folder), options: options)
+    }
+
+    /// How routed experts that are read when they are needed fared; nil where all weights are mapped.
+    public var expertStatistics: ExpertStatistics? { expertCache?.statistics }
+
+    /// Throws the ``InputError`` of a read that failed: what was computed since is void, and so is all that follows.
+    public func checkReads() throws {
+        if let error = expertCache?.error { throw error }
     }
 
     /// The distinct parameters behind ``weights``.

@@ -7,9 +7,14 @@ public struct ModelOptions: Equatable, Sendable {
     /// Such a model cannot be trained.
     public var keepsStoredWeights: Bool
 
-    public init(precision: Precision = .float32, keepsStoredWeights: Bool = false) {
+    /// How the weights are parted between memory and disk; nil: all stay mapped. Takes effect where
+    /// ``keepsStoredWeights`` is set.
+    public var memory: MemoryPlan?
+
+    public init(precision: Precision = .float32, keepsStoredWeights: Bool = false, memory: MemoryPlan? = nil) {
         self.precision = precision
         self.keepsStoredWeights = keepsStoredWeights
+        self.memory = memory
     }
 }
 

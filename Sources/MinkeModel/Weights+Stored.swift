@@ -8,8 +8,45 @@ extension WeightBuilder {
         if options.keepsStoredWeights, case .checkpoint(let checkpoint, _) = source { checkpoint } else { nil }
     }
 
-    /// The rows of a matrix as they lie in the checkpoint.
+    /// The rows of a matrix: as they lie in the checkpoint, or read into memory where a plan says how much there is, so
+    /// that the system cannot drop them.
     func storedRows(_ name: String, in checkpoint: Checkpoint) throws -> StoredRows {
+        let mapped = try mappedRows(name, in: checkpoint)
+        guard expertCache != nil, let place = try place(of: name, in: checkpoint) else { return mapped }
+        let memory = try AlignedMemory(bytes: DirectFile.room(for: place.range))
+        try place.file.read(place.range, into: memory.pointer)
+        return mapped.relocated(to: memory.pointer + DirectFile.lead(of: place.range), owner: memory)
+    }
+
+    /// Where a tensor lies on disk; nil for one that does not.
+    func place(of name: String, in checkpoint: Checkpoint) throws -> ExpertCache.Place? {
+        guard let (path, range) = try checkpoint.tensor(name).place else { return nil }
+        let file = try files[path] ?? DirectFile(path: path)
+        files[path] = file
+        return ExpertCache.Place(file: file, range: range)
+    }
+
+    /// The experts of one layer in the cache, if there is one.
+    ///
+    /// - Parameter names: the tensors of an expert: those of `gateUp`'s rows, then `down`'s.
+    func streamed(
+        _ experts: Int, gateUp: Parameter, down: Parameter, _ names: (Int) -> [String]
+    ) throws -> StreamedExperts? {
+        guard let expertCache, let checkpoint = storedCheckpoint else { return nil }
+        let places = try (0..<experts).map { expert in
+            try names(expert).map { name in
+                guard let place = try place(of: name, in: checkpoint) else {
+                    throw InputError("lies in no file", at: "\(checkpoint.path): tensor \"\(name)\"")
+                }
+                return place
+            }
+        }
+        return StreamedExperts(
+            expertCache, first: expertCache.add(layer: places), experts: experts, gateUp: gateUp, down: down)
+    }
+
+    /// The rows of a matrix as they lie in the checkpoint.
+    func mappedRows(_ name: String, in checkpoint: Checkpoint) throws -> StoredRows {
         let reader = try MatrixReader(name, in: checkpoint)
         guard let format = reader.tensor.type.formatCode,
             let rows = StoredRows(

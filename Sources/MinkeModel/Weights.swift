@@ -82,9 +82,17 @@ final class WeightBuilder {
     let options: ModelOptions
     var weights: [NamedWeight] = []
 
-    init(_ source: WeightSource, _ options: ModelOptions = ModelOptions()) {
+    /// Holds routed experts where the plan says that not all fit.
+    let expertCache: ExpertCache?
+    /// The checkpoint's files, opened for reading past the page cache.
+    var files: [String: DirectFile] = [:]
+
+    /// - Throws: ``InputError`` when the memory of the options' plan cannot be had.
+    init(_ source: WeightSource, _ options: ModelOptions = ModelOptions()) throws {
         self.source = source
         self.options = options
+        let streams = options.keepsStoredWeights && options.memory?.isStreamed == true
+        expertCache = try streams ? options.memory.map { try ExpertCache($0) } : nil
     }
 
     /// A vector of `count` values.
@@ -124,7 +132,10 @@ final class WeightBuilder {
             }
         }
         if let checkpoint = storedCheckpoint, !isVector {
-            let stored = try pieces.map { try storedRows($0.name, in: checkpoint) }
+            // Of streamed experts only the shapes are taken from the mapping: their bytes are never touched there.
+            let stored = try pieces.map {
+                try groups > 1 ? mappedRows($0.name, in: checkpoint) : storedRows($0.name, in: checkpoint)
+            }
             let parameter = Parameter(pieces[0].name, stored: stored, groups: groups)
             add(pieces, of: parameter, role: role)
             return parameter

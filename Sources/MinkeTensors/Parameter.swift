@@ -58,6 +58,12 @@ public final class Parameter {
     /// Whether the weight lies in a file's format instead of having a master copy.
     public var isStored: Bool { master == nil }
 
+    /// The pieces of one group of a stored weight, one below the other.
+    public func storedPieces(group: Int) -> [StoredRows] {
+        let count = stored.count / groups
+        return Array(stored[group * count..<(group + 1) * count])
+    }
+
     public var count: Int { groups * rows * columns }
 
     /// Bytes of the whole weight as products read it.

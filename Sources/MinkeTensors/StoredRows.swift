@@ -35,15 +35,24 @@ public struct StoredRows: @unchecked Sendable {  // The bytes are never written 
         self.owner = owner
     }
 
-    private init(_ whole: StoredRows, rows range: Range<Int>) {
+    private init(_ whole: StoredRows, data: UnsafeRawPointer, rows: Int, firstRow: Int, owner: AnyObject) {
         format = whole.format
-        data = whole.data + range.lowerBound * whole.rowBytes
-        rows = range.count
+        self.data = data
+        self.rows = rows
         columns = whole.columns
         rowBytes = whole.rowBytes
         scales = whole.scales
-        firstRow = whole.firstRow + range.lowerBound
-        owner = whole.owner
+        self.firstRow = firstRow
+        self.owner = owner
+    }
+
+    /// The same rows as they lie elsewhere: a copy of the bytes.
+    ///
+    /// - Parameters:
+    ///   - bytes: as many as ``bytes``.
+    ///   - owner: keeps them valid.
+    public func relocated(to bytes: UnsafeRawPointer, owner: AnyObject) -> StoredRows {
+        StoredRows(self, data: bytes, rows: rows, firstRow: firstRow, owner: owner)
     }
 
     /// Rows of a tensor's own memory.
@@ -62,7 +71,9 @@ public struct StoredRows: @unchecked Sendable {  // The bytes are never written 
     /// Some of the rows, sharing the bytes.
     public func rows(_ range: Range<Int>) -> StoredRows {
         precondition(range.lowerBound >= 0 && range.upperBound <= rows)
-        return StoredRows(self, rows: range)
+        return StoredRows(
+            self, data: data + range.lowerBound * rowBytes, rows: range.count, firstRow: firstRow + range.lowerBound,
+            owner: owner)
     }
 
     public var bytes: Int { rows * rowBytes }

@@ -14,10 +14,7 @@ extension Tape {
         precondition(x.value.type == computeType && offsets.count == weight.groups + 1)
         if weight.isStored {
             precondition(!isRecording, "stored weights are not trained through")
-            let value = Tensor(uninitialized: x.value.rows, weight.rows)
-            StoredProduct.multiply(
-                x.value, weight.stored, offsets: offsets, into: value, usesIntegers: computeType == .bfloat16)
-            return Variable(value.converted(to: computeType))
+            return groupedLinear(x, stored: weight.stored, offsets: offsets)
         }
         let value = Tensor(uninitialized: x.value.rows, weight.rows, type: computeType)
         Tape.multiplyGroups(x.value, weight.packed(computeType, transposed: true), into: value, offsets: offsets)
@@ -43,6 +40,19 @@ extension Tape {
             y.releaseGradient()
         }
         return y
+    }
+
+    /// The same with weights that no parameter holds, such as those that are in memory only now. Not recorded.
+    ///
+    /// - Parameter stored: the pieces of the groups' matrices, one below the other; as many for every group.
+    public func groupedLinear(_ x: Variable, stored: [StoredRows], offsets: [Int]) -> Variable {
+        let groups = offsets.count - 1
+        precondition(!isRecording && groups > 0 && stored.count % groups == 0)
+        let width = stored.prefix(stored.count / groups).reduce(0) { $0 + $1.rows }
+        let value = Tensor(uninitialized: x.value.rows, width)
+        StoredProduct.multiply(
+            x.value, stored, offsets: offsets, into: value, usesIntegers: computeType == .bfloat16)
+        return Variable(value.converted(to: computeType))
     }
 
     private static func multiplyGroups(
