@@ -8,6 +8,8 @@ struct JinjaEvaluator {
     static let maximumDepth = 180
     static let maximumNesting = 160
     static let maximumOutput = 4 << 20
+    /// What a round of a loop counts for: making `loop` takes as long as so many nodes.
+    static let roundSteps = 12
 
     /// How a list of statements ended.
     enum Flow {
@@ -192,7 +194,7 @@ struct JinjaEvaluator {
                 try evaluator.assign(items[index], to: loop.target, line: loop.line)
                 return try evaluator.run(loop.body, into: &output)
             }
-            try count(line: loop.line)
+            try count(Self.roundSteps, line: loop.line)
             if flow == .breakLoop { break }
         }
     }
