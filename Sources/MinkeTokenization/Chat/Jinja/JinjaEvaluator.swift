@@ -42,6 +42,25 @@ struct JinjaEvaluator {
         return text
     }
 
+    /// The parts into which `body` cuts a text, given how many cuts it may make.
+    mutating func parts(
+        limit: Int = .max, line: Int, _ body: (_ limit: Int) throws -> [MarkedText]
+    ) throws -> [MarkedText] {
+        // As many parts as there are steps left end the template, so that no more need be made.
+        let parts = try body(min(limit, max(0, Self.maximumSteps - steps)))
+        try count(parts.count, line: line)
+        return parts
+    }
+
+    /// Every `pattern` in a text, or the first `limit`, replaced.
+    mutating func replace(
+        _ pattern: MarkedText, in text: MarkedText, with replacement: MarkedText, limit: Int, line: Int
+    ) throws -> MarkedText {
+        if pattern.isEmpty { try count(text.count, line: line) }
+        let parts = try parts(limit: limit, line: line) { text.parts(around: pattern, limit: $0) }
+        return try checked(MarkedText.joined(parts, separator: replacement), line: line)
+    }
+
     /// Counts all that is in `value`, whose parts may be shared, and refuses what is nested so deeply that walking it is
     /// dangerous, or holds a namespace, which could hold itself.
     @discardableResult
