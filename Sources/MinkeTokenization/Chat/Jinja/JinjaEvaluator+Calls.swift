@@ -155,23 +155,22 @@ extension JinjaEvaluator {
             return .integer(parts.count > 1 ? parts[0].count : -1)
         case "count":
             let pattern = try required(0)
-            return .integer(pattern.isEmpty ? text.count + 1 : text.split(pattern, limit: .max).count - 1)
+            if pattern.isEmpty { return .integer(text.count + 1) }
+            return .integer(try parts(line: line) { text.split(pattern, limit: $0) }.count - 1)
         case "replace":
-            if try required(0).isEmpty { try count(text.count, line: line) }
             return .text(
-                try checked(
-                    text.replacing(required(0), with: required(1), limit: limit(2, "count")), line: line))
+                try replace(required(0), in: text, with: required(1), limit: limit(2, "count"), line: line))
         case "split", "rsplit":
             let limit = limit(1, "maxsplit")
             guard let separator = try textArgument(0) else {
-                return .list(text.splitAtWhiteSpace(limit: limit).map { .text($0) })
+                return .list(try parts(limit: limit, line: line, text.splitAtWhiteSpace).map { .text($0) })
             }
             if separator.isEmpty { throw failure("empty separator", line: line) }
-            let parts =
-                name == "split" ? text.split(separator, limit: limit) : text.splitFromEnd(separator, limit: limit)
-            try count(parts.count, line: line)
+            let parts = try parts(limit: limit, line: line) {
+                name == "split" ? text.split(separator, limit: $0) : text.splitFromEnd(separator, limit: $0)
+            }
             return .list(parts.map { .text($0) })
-        case "splitlines": return .list(text.lines().map { .text($0) })
+        case "splitlines": return .list(try parts(line: line, text.lines).map { .text($0) })
         case "join":
             let parts = try elements(of: arguments.positional.first ?? .list([]), line: line).map(\.string)
             return .text(try checked(MarkedText.joined(parts, separator: text), line: line))

@@ -173,8 +173,7 @@ extension JinjaEvaluator {
             try count(left.count + right.count, line: line)
             return .list(left + right)
         case ("*", .text(let text), .integer(let times)), ("*", .integer(let times), .text(let text)):
-            let parts = [MarkedText](repeating: text, count: min(max(0, times), MarkedText.maximumCount))
-            return .text(try checked(MarkedText.joined(parts, separator: MarkedText()), line: line))
+            return .text(try checked(text.repeated(times), line: line))
         case (_, .undefined(let why), _), (_, _, .undefined(let why)): throw failure(why, line: line)
         default: return try arithmetic(operation, first, second, line: line)
         }

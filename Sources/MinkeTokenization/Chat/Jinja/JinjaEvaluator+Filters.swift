@@ -63,8 +63,7 @@ extension JinjaEvaluator {
                 throw failure("replace takes two strings", line: line)
             }
             let limit = arguments.value(2, "count")?.intValue ?? .max
-            if old.isEmpty { try count(text.count, line: line) }
-            return .text(try checked(text.replacing(old, with: new, limit: limit), line: line))
+            return .text(try replace(old, in: text, with: new, limit: limit, line: line))
         case "tojson":
             return .text(try checked(JinjaJSON(arguments).text(of: value, line: line), line: line))
         case "indent":
@@ -74,7 +73,10 @@ extension JinjaEvaluator {
                 ?? MarkedText(String(repeating: " ", count: width), isTemplate: true)
             let indentsFirst = arguments.value(1, "first")?.isTrue ?? false
             let indentsBlank = arguments.value(2, "blank")?.isTrue ?? false
-            var lines = text.split(MarkedText("\n", isTemplate: true), limit: .max)
+            var lines = try parts(line: line) { text.split(MarkedText("\n", isTemplate: true), limit: $0) }
+            guard blanks.count <= MarkedText.maximumCount / lines.count else {
+                throw failure("a string of more than \(MarkedText.maximumCount) characters", line: line)
+            }
             for index in lines.indices where index > 0 || indentsFirst {
                 if indentsBlank || !lines[index].stripped().isEmpty { lines[index] = blanks + lines[index] }
             }

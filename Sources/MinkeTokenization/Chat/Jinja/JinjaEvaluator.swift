@@ -8,6 +8,8 @@ struct JinjaEvaluator {
     static let maximumDepth = 180
     static let maximumNesting = 160
     static let maximumOutput = 4 << 20
+    /// What a round of a loop counts for: making `loop` takes as long as so many nodes.
+    static let roundSteps = 12
 
     /// How a list of statements ended.
     enum Flow {
@@ -38,6 +40,25 @@ struct JinjaEvaluator {
         }
         try count(text.count / 64, line: line)
         return text
+    }
+
+    /// The parts into which `body` cuts a text, given how many cuts it may make.
+    mutating func parts(
+        limit: Int = .max, line: Int, _ body: (_ limit: Int) throws -> [MarkedText]
+    ) throws -> [MarkedText] {
+        // As many parts as there are steps left end the template, so that no more need be made.
+        let parts = try body(min(limit, max(0, Self.maximumSteps - steps)))
+        try count(parts.count, line: line)
+        return parts
+    }
+
+    /// Every `pattern` in a text, or the first `limit`, replaced.
+    mutating func replace(
+        _ pattern: MarkedText, in text: MarkedText, with replacement: MarkedText, limit: Int, line: Int
+    ) throws -> MarkedText {
+        if pattern.isEmpty { try count(text.count, line: line) }
+        let parts = try parts(limit: limit, line: line) { text.parts(around: pattern, limit: $0) }
+        return try checked(MarkedText.joined(parts, separator: replacement), line: line)
     }
 
     /// Counts all that is in `value`, whose parts may be shared, and refuses what is nested so deeply that walking it is
@@ -192,7 +213,7 @@ struct JinjaEvaluator {
                 try evaluator.assign(items[index], to: loop.target, line: loop.line)
                 return try evaluator.run(loop.body, into: &output)
             }
-            try count(line: loop.line)
+            try count(Self.roundSteps, line: loop.line)
             if flow == .breakLoop { break }
         }
     }

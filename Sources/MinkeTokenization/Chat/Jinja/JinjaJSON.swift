@@ -74,8 +74,8 @@ extension MarkedText {
         var result: [UInt32] = [0x22]
         for unit in units {
             let value = Self.scalar(unit)
-            let isPlain = value >= 0x20 && value != 0x22 && value != 0x5C
-            if isPlain {
+            if value >= 0x20 {
+                if value == 0x22 || value == 0x5C { result.append(0x5C | unit & Self.contentBit) }
                 result.append(unit)
             } else if let scalar = Unicode.Scalar(value) {
                 let escaped = JSON.string(String(scalar)).pythonText().unicodeScalars.dropFirst().dropLast()

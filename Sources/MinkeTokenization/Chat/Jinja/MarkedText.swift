@@ -160,19 +160,23 @@ extension MarkedText {
     }
 
     /// The lines, without their ends.
-    func lines() -> [MarkedText] {
-        var parts = split(MarkedText("\n", isTemplate: true), limit: .max)
+    func lines(limit: Int) -> [MarkedText] {
+        var parts = split(MarkedText("\n", isTemplate: true), limit: limit)
         if parts.last?.isEmpty == true { parts.removeLast() }
         return parts.map { $0.stripped(MarkedText("\r", isTemplate: true), left: false) }
     }
 
-    /// With every `pattern`, or the first `limit`, replaced; nil when the result would be too long.
-    func replacing(_ pattern: MarkedText, with replacement: MarkedText, limit: Int) -> MarkedText? {
-        let parts = pattern.isEmpty ? units.map { MarkedText(units: [$0]) } : split(pattern, limit: limit)
-        if pattern.isEmpty {
-            return MarkedText.joined([MarkedText()] + parts + [MarkedText()], separator: replacement)
-        }
-        return MarkedText.joined(parts, separator: replacement)
+    /// What is left when every `pattern`, or the first `limit`, is taken out; an empty one is between all characters.
+    func parts(around pattern: MarkedText, limit: Int) -> [MarkedText] {
+        guard pattern.isEmpty else { return split(pattern, limit: limit) }
+        return [MarkedText()] + units.map { MarkedText(units: [$0]) } + [MarkedText()]
+    }
+
+    /// The text many times over; nil when the result would be too long.
+    func repeated(_ times: Int) -> MarkedText? {
+        guard times > 0, !isEmpty else { return MarkedText() }
+        guard times <= Self.maximumCount / count else { return nil }
+        return MarkedText(units: (0..<times).flatMap { _ in units })
     }
 
     /// The parts with `separator` between them; nil when the result would be too long.
