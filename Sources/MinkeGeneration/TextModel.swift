@@ -58,7 +58,7 @@ public final class TextModel: @unchecked Sendable {
     private static func tokenizer(of checkpoint: Checkpoint) throws -> Tokenizer? {
         switch checkpoint {
         case .folder(let folder): Tokenizer.exists(in: folder.path) ? try Tokenizer(path: folder.path) : nil
-        case .gguf(let model): try Tokenizer(gguf: model.file)
+        case .gguf(let model): model.file.hasTokenizer ? try Tokenizer(gguf: model.file) : nil
         }
     }
 

@@ -37,6 +37,9 @@ extension Tokenizer {
 }
 
 extension GGUFFile {
+    /// Whether the file has a tokenizer: models without one name it "none" and work on token ids.
+    public var hasTokenizer: Bool { (try? metadata.string("tokenizer.ggml.model")) != "none" }
+
     /// The Jinja template for conversations; `nil` when the file has none.
     public var chatTemplate: String? { metadata["tokenizer.chat_template"]?.stringValue }
 }

@@ -52,7 +52,7 @@ import Testing
         ("offset beyond the end", tensor([4], offset: 1 << 20)), ("offset 2^64 - 32", tensor([4], offset: .max - 31)),
         ("offset 2^63", tensor([4], offset: 1 << 63)), ("size beyond the end", tensor([17], dataBytes: 64)),
         ("no data at all", tensor([1], dataBytes: 0)),
-        // CVE-2025-0317, GO-2025-3559, GO-2025-3689: divisions by zero.
+        // GO-2025-3559, GO-2025-3689: divisions by zero.
         ("alignment 0", value("general.alignment", GGUFBytes.little(UInt32(4)) + GGUFBytes.little(UInt32(0)))),
         ("dimension 0", tensor([0])), ("no dimensions", tensor([])),
         // Padding that wraps around.
