@@ -105,8 +105,8 @@ import Testing
 
     @Test func slotsAndDiskAreMeasured() throws {
         let written = try Written()
-        let plan = try written.leastPlan(more: 20)
-        #expect(plan.slots == 24 && plan.residentShare == 0.5)
+        let plan = try written.leastPlan(more: 14)
+        #expect(plan.slots == 18 && plan.residentShare == 0.375)
         #expect(try ReadRate.measure(written.checkpoint, seconds: 0.01) ?? 0 > 0)
     }
 }
