@@ -45,8 +45,11 @@ public final class TextModel: @unchecked Sendable {
         let cacheType = options.cacheType(for: precision)
         let plan = try options.memoryPlan(
             checkpoint, checkpoint.modelConfiguration(), precision: precision, cacheType: cacheType)
-        // Small models are expanded: their products then read packed copies.
-        let keepsStored = precision == .fast || weightBytes >= LoadOptions.exactBytes || plan?.isStreamed == true
+        // Small models are expanded: their products then read packed copies. A budget counts the weights as they are
+        // stored, and whether it streams must not change results.
+        let keepsStored =
+            precision == .fast || weightBytes >= LoadOptions.exactBytes || options.memory != nil
+            || plan?.isStreamed == true
         self.init(
             try LanguageModel(
                 contentsOf: checkpoint,

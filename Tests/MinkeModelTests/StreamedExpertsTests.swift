@@ -103,9 +103,10 @@ import Testing
         #expect(throws: InputError.self) { try model.checkReads() }
     }
 
-    @Test func uniformRoutingHitsByTheShareOfSlots() throws {
+    @Test func slotsAndDiskAreMeasured() throws {
         let written = try Written()
-        #expect(try written.leastPlan(more: 20).residentShare == 0.5)
+        let plan = try written.leastPlan(more: 14)
+        #expect(plan.slots == 18 && plan.residentShare == 0.375)
         #expect(try ReadRate.measure(written.checkpoint, seconds: 0.01) ?? 0 > 0)
     }
 }

@@ -162,6 +162,9 @@ final class ExpertCache {
 
     /// Reads ahead what the next layer will likely want, as far as the disk has nothing else to do.
     func expect(_ experts: [Int]) {
+        // A model whose routers cannot be foreseen would only lose slots and reads to wrong guesses.
+        let (guesses, right) = (statisticsOfUse.expected, statisticsOfUse.expectedAndUsed)
+        guard guesses < Self.trialGuesses || right > guesses / 3 else { return }
         takeFinished(waits: false)
         var jobs: [ReadJob] = []
         for expert in experts {
@@ -172,6 +175,9 @@ final class ExpertCache {
         }
         queue.submit(jobs, isNeeded: false)
     }
+
+    /// Guesses after which it is known whether they are any good.
+    private static let trialGuesses = 256
 
     private func beginLayer(_ layer: Int, tokens: Int) {
         if layer <= lastLayer { settle(tokens: passTokens) }
