@@ -105,7 +105,9 @@ struct ChatSession {
         try setDim(false)
         _ = Interruption.take()
         try Console.write("\n")
-        if generation.stopReason == .length, !isEnded { Console.report("(the answer was cut off: no more room)") }
+        if generation.stopReason == .length, !isEnded {
+            Console.report("(the answer was cut off: as long as it may be)")
+        }
         return Self.message(text, beganThinking: isThinking)
     }
 

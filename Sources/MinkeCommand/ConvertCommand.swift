@@ -15,7 +15,7 @@ struct ConvertCommand: ParsableCommand {
               minke convert whale.gguf models/whale-again --type f32
               minke convert whale-f32.gguf whale-q8.gguf --type q8_0
 
-            Norms and routers stay F32. Rows that are no whole number of blocks take the next finer type that fits.
+            In GGUF files norms and routers stay F32. Rows that are no whole number of blocks take the next finer type that fits.
             """)
 
     @Argument(help: ArgumentHelp("A model's folder or a GGUF file.", valueName: "in"))
@@ -28,6 +28,9 @@ struct ConvertCommand: ParsableCommand {
         help: ArgumentHelp("\(TargetType.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "type"))
     var type: TargetType
 
+    @Flag(help: "Replace a target that is there already.")
+    var force = false
+
     @Flag(help: "Print one JSON object instead of a table.")
     var json = false
 
@@ -39,6 +42,7 @@ struct ConvertCommand: ParsableCommand {
     func run() throws {
         compute.apply()
         guard FileSystem.exists(input) else { throw InputError("no such file or folder", at: input) }
+        try checkOutput()
         Interruption.listen(toTermination: true)
         let progress = ConversionProgress(isQuiet: quiet)
         let converter = ModelConverter(to: type) { done, total in
@@ -63,6 +67,18 @@ struct ConvertCommand: ParsableCommand {
         } else {
             for note in report.notes { Console.report("note: \(note)") }
             try Console.write(report.table)
+        }
+    }
+
+    /// The source must survive, and so must what somebody else has written.
+    private func checkOutput() throws {
+        guard FileSystem.exists(output) else { return }
+        guard !FileSystem.isSame(input, output) else {
+            throw InputError("is both source and target", at: output, remedy: "name another target")
+        }
+        let result = output.hasSuffix(".gguf") ? output : FileSystem.join(output, "config.json")
+        if !force, FileSystem.exists(result) {
+            throw InputError("is there already", at: result, remedy: "--force replaces it")
         }
     }
 

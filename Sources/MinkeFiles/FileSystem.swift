@@ -10,6 +10,12 @@
 ///
 /// Symbolic links are followed unless said otherwise. Failures are ``InputError``s that name the path.
 public enum FileSystem {
+    /// Whether two paths lead to the same file or directory.
+    public static func isSame(_ first: String, _ second: String) -> Bool {
+        guard let a = status(of: first), let b = status(of: second) else { return false }
+        return a.st_dev == b.st_dev && a.st_ino == b.st_ino
+    }
+
     /// Whether anything is at `path`. A link to nothing does not exist.
     public static func exists(_ path: String) -> Bool { status(of: path) != nil }
 

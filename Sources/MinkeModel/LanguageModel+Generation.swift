@@ -46,6 +46,9 @@ extension LanguageModel {
         return logits(of: Tape().gatherRows(Variable(states), last).value)
     }
 
+    /// Tokens of one sequence from which on a pass counts as a prompt's.
+    private static let longPass = 64
+
     /// Runs the next tokens of several sequences as ``next(_:caches:)`` does, without the output head.
     ///
     /// - Returns: the states after the final norm, `[sequences × tokens, hidden]`, for ``logits(of:)`` and
@@ -53,6 +56,10 @@ extension LanguageModel {
     public func extend(_ tokens: [[Int32]], caches: [ModelCache]) -> Tensor {
         let length = tokens.first?.count ?? 0
         precondition(length > 0 && caches.count == tokens.count && tokens.allSatisfy { $0.count == length })
+        // What a prompt's activations took is not kept while single tokens follow.
+        let isLong = length >= Self.longPass
+        if !isLong, lastPassWasLong { TensorMemory.releaseUnused() }
+        lastPassWasLong = isLong
         return hiddenStates(tokens.flatMap { $0 }, context(after: caches, length: length), caches: caches, tape()).value
     }
 

@@ -18,6 +18,8 @@ public final class LanguageModel {
     let head: Parameter
     let predictors: [MultiTokenPrediction]
     private var rotary: RotaryTable
+    /// Whether the last pass over caches was that of a prompt.
+    var lastPassWasLong = false
     private let expertCache: ExpertCache?
 
     /// Builds a model with weights from a folder or from random numbers.

@@ -35,6 +35,22 @@ import Testing
         #expect(try GGUFFile(path: folder("x.gguf")).metadata.string("tokenizer.ggml.model") == "none")
     }
 
+    @Test func nothingIsReplacedUnasked() throws {
+        guard let minke = Program.built else { return }
+        let model = try CommandTests.model()
+        let folder = try TemporaryFolder()
+        let file = folder("x.gguf")
+        #expect(try minke.run("convert", model.path, file, "--type", "f32", "--quiet").status == 0)
+        let bytes = try FileSystem.readAll(file)
+        for arguments in [[model.path, file], [file, file, "--force"], [model.path, model.path, "--force"]] {
+            let result = try minke.run(all: ["convert"] + arguments + ["--type", "f16", "--quiet"])
+            #expect(result.status == 1 && result.error.filter { $0 == "\n" }.count == 1)
+        }
+        #expect(try FileSystem.readAll(file) == bytes)
+        #expect(try minke.run("convert", model.path, file, "--type", "f16", "--quiet", "--force").status == 0)
+        #expect(try FileSystem.readAll(file).count < bytes.count)
+    }
+
     @Test func failuresLeaveNothingBehind() throws {
         guard let minke = Program.built else { return }
         let model = try CommandTests.model()
