@@ -87,12 +87,16 @@ struct ModelSummary {
         let costs = ModelCosts(configuration)
         self.costs = costs
         running = try checkpoint.map { checkpoint in
+            let stored = try StoredWeights(checkpoint, configuration)
+            // As the model would be opened if nothing else were said.
             let plan = try memory.flatMap {
-                try LoadOptions(memory: $0).memoryPlan(
-                    checkpoint, configuration, precision: .fast, cacheType: .bfloat16)
+                let options = LoadOptions(memory: $0)
+                let precision = options.precision(weightBytes: stored.bytes)
+                return try options.memoryPlan(
+                    checkpoint, configuration, precision: precision, cacheType: options.cacheType(for: precision))
             }
             return RunningCosts(
-                try StoredWeights(checkpoint, configuration), costs, plan: plan,
+                stored, costs, plan: plan,
                 disk: plan?.isStreamed == true ? try ReadRate.measure(checkpoint) : nil)
         }
     }

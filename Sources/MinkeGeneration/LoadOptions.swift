@@ -22,7 +22,9 @@ public struct LoadOptions: Equatable, Sendable {
     public static let exactBytes = 256 << 20
 
     /// The precision for weights that take `bytes` in their file.
-    func precision(weightBytes bytes: Int) -> Precision { precision ?? (bytes < Self.exactBytes ? .float32 : .fast) }
+    public func precision(weightBytes bytes: Int) -> Precision {
+        precision ?? (bytes < Self.exactBytes ? .float32 : .fast)
+    }
 
     /// Tokens for whose rows the memory has room beside the weights, unless the model's context is shorter.
     public static let plannedContext = 4096
@@ -51,7 +53,7 @@ public struct LoadOptions: Equatable, Sendable {
     }
 
     /// The cache type that goes with a precision.
-    func cacheType(for precision: Precision) -> CacheType {
+    public func cacheType(for precision: Precision) -> CacheType {
         cacheType ?? (precision == .float32 ? .float32 : .bfloat16)
     }
 }

@@ -77,10 +77,13 @@ struct StoredProduct {
         let rowBytes = Int(minkeActivationBytes(depth))
         let activations = dots.contains(where: \.usesIntegers) ? Storage(bytes: x.rows * rowBytes) : nil
         if let activations {
-            CPU.shared.parallel(x.rows, chunk: 4) { rows in
+            // Among many rows only those of small groups are needed so; a group's pieces follow each other.
+            var groups: [Range<Int>] = []
+            for part in dots where part.usesIntegers && groups.last != part.rows { groups.append(part.rows) }
+            CPU.shared.parallel(groups.count) { group in
                 kernels.quantizeActivations(
-                    x.floats, Int64(x.stride), depth, activations.pointer, Int64(rows.lowerBound),
-                    Int64(rows.upperBound))
+                    x.floats, Int64(x.stride), depth, activations.pointer, Int64(groups[group].lowerBound),
+                    Int64(groups[group].upperBound))
             }
         }
         let total = dots.reduce(0) { $0 + $1.weight.rows }

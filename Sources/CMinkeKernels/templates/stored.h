@@ -19,6 +19,10 @@ INLINE uint16_t bits16(const uint8_t *at) {
 
 #include "stored_codes.h"
 
+#if HAS_DOT
+#include <immintrin.h>
+#endif
+
 /// Depths decoded at a time; every block format divides it.
 enum { DecodedRun = 256 };
 
@@ -34,7 +38,7 @@ static void decodeRun(const MinkeStored *w, int64_t row, int64_t start, int64_t 
     }
 }
 
-/// Rows of activations multiplied with one row of weights at a time.
+/// Rows of activations multiplied with one row of weights at a time. Eight were slower: their sums spill.
 enum { DotRows = 4 };
 
 /// out[i][row] = w[row]·x[i] in float, for `m` ≤ DotRows rows of x.
@@ -78,31 +82,53 @@ INLINE Activations activationsAt(const void *base, int64_t depth, int64_t row) {
     return (Activations){(int8_t *)at, scales, scales + 2 * runs};
 }
 
+/// Quantises 32 values, of which `left` are there, to codes; returns their scale, and the sums of each 16 codes.
+#if HAS_DOT
+INLINE float quantizeRun(const float *from, int64_t left, int8_t *codes, float *sums) {
+    __mmask16 first = left >= 16 ? 0xFFFF : left <= 0 ? 0 : (__mmask16)((1u << left) - 1);
+    __mmask16 second = left >= 32 ? 0xFFFF : left <= 16 ? 0 : (__mmask16)((1u << (left - 16)) - 1);
+    __m512 low = _mm512_maskz_loadu_ps(first, from), high = _mm512_maskz_loadu_ps(second, from + 16);
+    float top = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(low), _mm512_abs_ps(high)));
+    __m512 inverse = _mm512_set1_ps(top > 0 ? 127 / top : 0);
+    __m512i lowCodes = _mm512_cvtps_epi32(_mm512_mul_ps(low, inverse));
+    __m512i highCodes = _mm512_cvtps_epi32(_mm512_mul_ps(high, inverse));
+    _mm_storeu_si128((__m128i *)codes, _mm512_cvtepi32_epi8(lowCodes));
+    _mm_storeu_si128((__m128i *)(codes + 16), _mm512_cvtepi32_epi8(highCodes));
+    sums[0] = (float)_mm512_reduce_add_epi32(lowCodes);
+    sums[1] = (float)_mm512_reduce_add_epi32(highCodes);
+    return top / 127;
+}
+#else
+INLINE float quantizeRun(const float *from, int64_t left, int8_t *codes, float *sums) {
+    REASSOCIATE
+    float values[32], top = 0;
+    int32_t rounded[32], low = 0, high = 0;
+    for (int i = 0; i < 32; i++) values[i] = i < left ? from[i] : 0;
+    for (int i = 0; i < 32; i++) {
+        float magnitude = values[i] < 0 ? -values[i] : values[i];
+        top = magnitude > top ? magnitude : top;
+    }
+    float inverse = top > 0 ? 127 / top : 0;
+    for (int i = 0; i < 32; i++) rounded[i] = (int32_t)(values[i] * inverse + (values[i] < 0 ? -0.5f : 0.5f));
+    for (int i = 0; i < 32; i++) codes[i] = (int8_t)rounded[i];
+    for (int i = 0; i < 16; i++) low += rounded[i];
+    for (int i = 16; i < 32; i++) high += rounded[i];
+    sums[0] = (float)low;
+    sums[1] = (float)high;
+    return top / 127;
+}
+#endif
+
 /// Quantises rows of activations for `dotStored`; depths past the end are zero.
 static void quantizeActivations(const float *x, int64_t stride, int64_t depth, void *out, int64_t row0, int64_t row1) {
-    REASSOCIATE
     for (int64_t row = row0; row < row1; row++) {
         Activations a = activationsAt(out, depth, row);
-        const float *from = x + row * stride;
         int64_t runs = minkeActivationRuns(depth);
         for (int64_t r = 0; r < runs; r++) {
-            float values[32], top = 0;
-            int8_t *codes = a.codes + 32 * r;
-            int64_t left = depth - 32 * r;
-            for (int i = 0; i < 32; i++) values[i] = i < left ? from[32 * r + i] : 0;
-            for (int i = 0; i < 32; i++) {
-                float magnitude = values[i] < 0 ? -values[i] : values[i];
-                top = magnitude > top ? magnitude : top;
-            }
-            float scale = top / 127, inverse = top > 0 ? 127 / top : 0;
-            int32_t rounded[32], low = 0, high = 0;
-            for (int i = 0; i < 32; i++) rounded[i] = (int32_t)(values[i] * inverse + (values[i] < 0 ? -0.5f : 0.5f));
-            for (int i = 0; i < 32; i++) codes[i] = (int8_t)rounded[i];
-            for (int i = 0; i < 16; i++) low += rounded[i];
-            for (int i = 16; i < 32; i++) high += rounded[i];
+            float sums[2], scale = quantizeRun(x + row * stride + 32 * r, depth - 32 * r, a.codes + 32 * r, sums);
             a.scales[2 * r] = a.scales[2 * r + 1] = scale;
-            a.sums[2 * r] = scale * (float)low;
-            a.sums[2 * r + 1] = scale * (float)high;
+            a.sums[2 * r] = scale * sums[0];
+            a.sums[2 * r + 1] = scale * sums[1];
         }
     }
 }
@@ -124,14 +150,14 @@ static void dotStored(const MinkeStored *w, int64_t n0, int64_t n1, const float 
     enum { RowsAtOnce = 8 };
     for (int64_t from = n0; from < n1; from += RowsAtOnce) {
         int64_t end = m <= DotRows || from + RowsAtOnce > n1 ? n1 : from + RowsAtOnce;
-        for (int64_t i = 0; i < m; i += DotRows) {
-            int rows = m - i < DotRows ? (int)(m - i) : DotRows;
+        for (int64_t i = 0, rows; i < m; i += rows) {
+            rows = m - i < DotRows ? m - i : DotRows;
             DotTarget to = {out + i * outStride, outStride, base ? base + i * baseStride : 0, baseStride};
-            if (activations && dotBlocks(w, from, end, activations, i, rows, &to)) continue;
+            if (activations && dotBlocks(w, from, end, activations, i, (int)rows, &to)) continue;
             for (int64_t n = from; n < end; n++) {
                 float sums[DotRows];
-                dotFloats(w, n, x + i * xStride, xStride, rows, sums);
-                for (int j = 0; j < rows; j++)
+                dotFloats(w, n, x + i * xStride, xStride, (int)rows, sums);
+                for (int64_t j = 0; j < rows; j++)
                     to.out[j * outStride + n] = sums[j] + (base ? to.base[j * baseStride + n] : 0);
             }
         }

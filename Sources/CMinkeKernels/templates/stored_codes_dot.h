@@ -5,6 +5,7 @@
 
 /// Sums of products of codes with activations, in four lanes for each 16.
 INLINE Eight dotCodes(const int format, Codes codes, const int8_t *activations) {
+    (void)format; // only some instruction sets treat formats apart
     typedef int32_t Sums __attribute__((vector_size(32), aligned(4), may_alias));
     Sums sums;
 #if HAS_MADD
