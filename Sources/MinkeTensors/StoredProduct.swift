@@ -61,12 +61,44 @@ struct StoredProduct {
         }
     }
 
-    /// Parts cut into ranges of weight rows, for the threads to take one by one.
-    private static func tasks(_ parts: [Part], rowsPerTask: Int) -> [(part: Part, rows: Range<Int>)] {
-        parts.flatMap { part in
-            stride(from: 0, to: part.weight.rows, by: rowsPerTask).map {
-                (part, $0..<min(part.weight.rows, $0 + rowsPerTask))
+    /// Some rows of one part's weights. Tasks and the kernels' views of weights hold no references: counting them, on
+    /// lines that all threads share, would cost more than a task's arithmetic.
+    private struct Task {
+        let part: Int
+        let rows: Range<Int>
+    }
+
+    /// Calls `body` for the parts cut into ranges of weight rows, for the threads to take one by one.
+    private static func forEachTask(
+        _ parts: [Part], rowsPerTask: Int, _ body: (Task, UnsafePointer<MinkeStored>) -> Void
+    ) {
+        var tasks: [Task] = []
+        for (index, part) in parts.enumerated() {
+            for first in stride(from: 0, to: part.weight.rows, by: rowsPerTask) {
+                tasks.append(Task(part: index, rows: first..<min(part.weight.rows, first + rowsPerTask)))
             }
+        }
+        let views = parts.map { $0.weight.withKernelView(\.pointee) }
+        withExtendedLifetime(parts) {
+            tasks.withUnsafeBufferPointer { tasks in
+                views.withUnsafeBufferPointer { views in
+                    guard let views = views.baseAddress else { return }
+                    CPU.shared.parallel(tasks.count) { body(tasks[$0], views + tasks[$0].part) }
+                }
+            }
+        }
+    }
+
+    /// A part's place in `x` and `out`, without its weights.
+    private struct Place {
+        let rows: Range<Int>
+        let column: Int
+        let usesIntegers: Bool
+
+        init(_ part: Part) {
+            rows = part.rows
+            column = part.column
+            usesIntegers = part.usesIntegers
         }
     }
 
@@ -88,19 +120,24 @@ struct StoredProduct {
         }
         let total = dots.reduce(0) { $0 + $1.weight.rows }
         let rowsPerTask = max(16, min(256, total / (CPU.shared.threadCount * 8)))
-        let tasks = Self.tasks(dots, rowsPerTask: rowsPerTask)
-        CPU.shared.parallel(tasks.count) { index in
-            let (part, range) = tasks[index]
-            let first = part.rows.lowerBound
-            part.weight.withKernelView { view in
-                kernels.dotStored(
-                    view, Int64(range.lowerBound), Int64(range.upperBound), x.floats + first * x.stride,
-                    Int64(x.stride),
-                    part.usesIntegers ? activations.map { UnsafeRawPointer($0.pointer + first * rowBytes) } : nil,
-                    Int64(part.rows.count), out.floats + first * out.stride + part.column, Int64(out.stride),
-                    base.map { UnsafePointer($0.floats + first * $0.stride + part.column) }, Int64(base?.stride ?? 0))
+        let places = dots.map { Place($0) }
+        let (from, xStride) = (UnsafePointer(x.floats), x.stride)
+        let (to, outStride) = (out.floats, out.stride)
+        let (added, baseStride) = (base.map { UnsafePointer($0.floats) }, base?.stride ?? 0)
+        let quantized = activations.map { UnsafeRawPointer($0.pointer) }
+        let dotStored = kernels.dotStored
+        places.withUnsafeBufferPointer { places in
+            Self.forEachTask(dots, rowsPerTask: rowsPerTask) { task, view in
+                let place = places[task.part]
+                let first = place.rows.lowerBound
+                dotStored?(
+                    view, Int64(task.rows.lowerBound), Int64(task.rows.upperBound), from + first * xStride,
+                    Int64(xStride), place.usesIntegers ? quantized.map { $0 + first * rowBytes } : nil,
+                    Int64(place.rows.count), to + first * outStride + place.column, Int64(outStride),
+                    added.map { $0 + first * baseStride + place.column }, Int64(baseStride))
             }
         }
+        withExtendedLifetime((activations, base)) {}
     }
 
     /// Panels in 8 bits and in bfloat16 pay only where the processor has dot products of both.
@@ -126,14 +163,11 @@ struct StoredProduct {
                 x.floats, Int64(x.stride), depth, codes.pointer.assumingMemoryBound(to: UInt8.self), scales.floats,
                 Int64(rows.lowerBound), Int64(rows.upperBound))
         }
-        let tasks = Self.tasks(parts, rowsPerTask: Int(MinkePanelWidth))
-        CPU.shared.parallel(tasks.count) { index in
-            let (part, range) = tasks[index]
+        Self.forEachTask(parts, rowsPerTask: Int(MinkePanelWidth)) { task, view in
+            let (part, range) = (parts[task.part], task.rows)
             let panel = Storage(bytes: Int(minkeBytePanelBytes(depth)))
             let column = part.column + range.lowerBound
-            part.weight.withKernelView {
-                kernels.packBytes($0, Int64(range.upperBound), Int64(range.lowerBound), panel.pointer)
-            }
+            kernels.packBytes(view, Int64(range.upperBound), Int64(range.lowerBound), panel.pointer)
             kernels.productBytes(
                 codes.pointer.assumingMemoryBound(to: UInt8.self), scales.floats, depth, Int64(part.rows.lowerBound),
                 Int64(part.rows.upperBound), panel.pointer, Int64(range.count), out.floats + column, Int64(out.stride),
@@ -147,13 +181,10 @@ struct StoredProduct {
         let kernels = CPU.shared.kernels
         let operand = x.converted(to: type)
         let panelBytes = Int(minkePanelBytes(Int64(x.columns), Int64(MinkePanelWidth), type.code))
-        let tasks = Self.tasks(parts, rowsPerTask: Int(MinkePanelWidth))
-        CPU.shared.parallel(tasks.count) { index in
-            let (part, range) = tasks[index]
+        Self.forEachTask(parts, rowsPerTask: Int(MinkePanelWidth)) { task, view in
+            let (part, range) = (parts[task.part], task.rows)
             let panel = Storage(bytes: panelBytes)
-            part.weight.withKernelView {
-                kernels.packStored($0, Int64(range.upperBound), Int64(range.lowerBound), panel.pointer, type.code)
-            }
+            kernels.packStored(view, Int64(range.upperBound), Int64(range.lowerBound), panel.pointer, type.code)
             let columns = part.column + range.lowerBound..<part.column + range.upperBound
             var product = Product.description(
                 operand, panels: panel.pointer, depth: x.columns, out: out.columns(columns),
