@@ -75,6 +75,7 @@ for target in "$@"; do
         echo "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$folder/$target.log") inputs, nothing found"
     else
         echo "$target: FOUND" >&2
+        # The lines that say why, if there are any; that the target failed is reported in any case.
         grep -E '^(SUMMARY|Fatal|.*Fatal error|.*: error|.*libFuzzer: |.*Test unit written)' "$folder/$target.log" | head -n 5 >&2 || true
         status=1
     fi

@@ -75,7 +75,7 @@ public final class AbsorbedProjections {
         case .joined(let joined): weight = joined
         case .apart(let keys, _, let usesIntegers):
             let absorbed = multiplyHeads(
-                q, offset: 0, width: keyWidth, stride: queryWidth, keys, usesIntegers: usesIntegers)
+                q, width: keyWidth, stride: queryWidth, keys, usesIntegers: usesIntegers)
             for row in 0..<q.rows {
                 for head in 0..<heads {
                     let to = out.pointer(row: row, column: head * (rank + rotary))
@@ -112,7 +112,7 @@ public final class AbsorbedProjections {
         case .joined(let joined): weight = joined
         case .apart(_, let values, let usesIntegers):
             let expanded = multiplyHeads(
-                mixed, offset: 0, width: rank, stride: rank, values, usesIntegers: usesIntegers)
+                mixed, width: rank, stride: rank, values, usesIntegers: usesIntegers)
             for row in 0..<mixed.rows {
                 for head in 0..<heads {
                     out.pointer(row: row, column: head * valueWidth).copyMemory(
@@ -135,13 +135,13 @@ public final class AbsorbedProjections {
     ///
     /// - Returns: `[heads × rows, rows of one matrix]`, head by head.
     private func multiplyHeads(
-        _ x: Tensor, offset: Int, width: Int, stride: Int, _ weight: Parameter, usesIntegers: Bool
+        _ x: Tensor, width: Int, stride: Int, _ weight: Parameter, usesIntegers: Bool
     ) -> Tensor {
         let inputs = Tensor(uninitialized: heads * x.rows, width)
         for head in 0..<heads {
             for row in 0..<x.rows {
                 inputs.pointer(row: head * x.rows + row).copyMemory(
-                    from: x.pointer(row: row, column: offset + head * stride), byteCount: width * 4)
+                    from: x.pointer(row: row, column: head * stride), byteCount: width * 4)
             }
         }
         let outputs = Tensor(uninitialized: heads * x.rows, weight.rows)
