@@ -38,8 +38,9 @@ static void decodeRun(const MinkeStored *w, int64_t row, int64_t start, int64_t 
     }
 }
 
-/// Rows of activations multiplied with one row of weights at a time. Eight were slower: their sums spill.
-enum { DotRows = 4 };
+/// Rows of activations multiplied with one row of weights at a time. Opening a block costs as much as multiplying it with
+/// a row or two, so eight pay even where their sums no longer all stay in registers.
+enum { DotRows = HAS_DOT ? 8 : 4 };
 
 /// out[i][row] = w[row]·x[i] in float, for `m` ≤ DotRows rows of x.
 static void dotFloats(const MinkeStored *w, int64_t row, const float *x, int64_t xStride, int m, float *sums) {
@@ -151,7 +152,7 @@ static void dotStored(const MinkeStored *w, int64_t n0, int64_t n1, const float 
     for (int64_t from = n0; from < n1; from += RowsAtOnce) {
         int64_t end = m <= DotRows || from + RowsAtOnce > n1 ? n1 : from + RowsAtOnce;
         for (int64_t i = 0, rows; i < m; i += rows) {
-            rows = m - i < DotRows ? m - i : DotRows;
+            rows = m - i >= DotRows ? DotRows : m - i < 4 ? m - i : 4;
             DotTarget to = {out + i * outStride, outStride, base ? base + i * baseStride : 0, baseStride};
             if (activations && dotBlocks(w, from, end, activations, i, (int)rows, &to)) continue;
             for (int64_t n = from; n < end; n++) {
