@@ -25,7 +25,7 @@ public struct ModelConverter {
     /// - Throws: ``InputError`` naming what is wrong with the folder or cannot be expressed.
     public func convert(folder path: String, toGGUF output: String) throws -> ConversionReport {
         let folder = try ModelFolder(path: path)
-        let planner = try WeightPlanner(configuration: Self.configuration(of: folder), source: folder)
+        let planner = WeightPlanner(configuration: try Self.configuration(of: folder), source: folder)
         let configuration = planner.configuration
         var (metadata, notes) = try configuration.ggufMetadata(name: FileSystem.name(of: path))
         let vocabulary = try Self.vocabulary(of: path, configuration)
@@ -95,7 +95,7 @@ public struct ModelConverter {
     /// - Throws: ``InputError`` naming what is wrong with the folder or cannot be expressed.
     public func convert(folder path: String, toFolder output: String) throws -> ConversionReport {
         let folder = try ModelFolder(path: path)
-        let planner = try WeightPlanner(configuration: Self.configuration(of: folder), source: folder)
+        let planner = WeightPlanner(configuration: try Self.configuration(of: folder), source: folder)
         var json = folder.configuration
         json["quantization_config"] = nil
         var report = try writeFolder(planner.folderPlans(), json, to: output)
@@ -154,7 +154,7 @@ public struct ModelConverter {
 
     private static func planner(of model: GGUFModel) throws -> WeightPlanner<GGUFModel> {
         try located(model.file.path) {
-            try WeightPlanner(configuration: ModelConfiguration(model.configuration), source: model)
+            WeightPlanner(configuration: try ModelConfiguration(model.configuration), source: model)
         }
     }
 
