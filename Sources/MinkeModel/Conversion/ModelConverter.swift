@@ -160,23 +160,18 @@ public struct ModelConverter {
 
     /// The configuration of a folder, whose weights may be FP8 with scales.
     private static func configuration(of folder: ModelFolder) throws -> ModelConfiguration {
-        var json = folder.configuration
-        let place = FileSystem.join(folder.path, "config.json")
-        if let quantization = json["quantization_config"], !quantization.isNull {
-            guard quantization["quant_method"] == "fp8" else {
-                throw InputError(
-                    "the quantisation \(quantization["quant_method"]?.text() ?? "without a name") cannot be converted",
-                    at: place, remedy: "only FP8 with scales of 128 x 128 blocks can")
-            }
-            json["quantization_config"] = nil
-        }
-        return try located(place) { try ModelConfiguration(json) }
+        try located(FileSystem.join(folder.path, "config.json")) { try ModelConfiguration(folder.configuration) }
     }
 
     /// Tells of tensors that the configuration knows nothing of.
     private static func notes(on folder: ModelFolder, _ planner: WeightPlanner<ModelFolder>) throws -> [String] {
         let known = Set(try planner.folderPlans().map(\.name))
-        let unknown = folder.tensorNames.filter { !known.contains($0) && !$0.hasSuffix("_scale_inv") }
+        let unknown = folder.tensorNames.filter { name in
+            !known.contains(name)
+                && !BlockScales.suffixes.contains {
+                    name.hasSuffix($0) && known.contains(String(name.dropLast($0.count)))
+                }
+        }
         guard let first = unknown.first else { return [] }
         return ["left out: \(unknown.count) tensors that the configuration does not account for, such as \(first)"]
     }
