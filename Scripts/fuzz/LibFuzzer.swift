@@ -47,3 +47,21 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     }
     return 0
 }
+
+/// libFuzzer's own changes of bytes.
+@_silgen_name("LLVMFuzzerMutate")
+private func mutateBytes(_ start: UnsafeMutablePointer<UInt8>?, _ count: Int, _ capacity: Int) -> Int
+
+/// Half of the changes of a GGUF file are of one field of it, with the rest still sound.
+@_cdecl("LLVMFuzzerCustomMutator")
+public func mutate(_ start: UnsafeMutablePointer<UInt8>?, _ count: Int, _ capacity: Int, _ seed: UInt32) -> Int {
+    var random = FuzzRandom(seed: UInt64(seed))
+    guard target == .gguf, let start, Bool.random(using: &random),
+        var container = FuzzContainer(Array(UnsafeBufferPointer(start: start, count: count)))
+    else { return mutateBytes(start, count, capacity) }
+    container.change(&random)
+    let changed = container.bytes
+    guard changed.count <= capacity else { return mutateBytes(start, count, capacity) }
+    start.update(from: changed, count: changed.count)
+    return changed.count
+}

@@ -134,6 +134,7 @@ private struct ArchitectureKeys {
         var json = try common(modelType: modelType, layers: layers)
         json["num_key_value_heads"] = json["num_attention_heads"]
         json["num_nextn_predict_layers"] = .integer(predictionLayers)
+        json["attention_bias"] = .bool(file.hasTensor("blk.0.attn_kv_a_mqa.bias"))
         json["q_lora_rank"] =
             file.hasTensor("blk.0.attn_q_a.weight") ? .integer(try integer("attention.q_lora_rank")) : .null
         json["kv_lora_rank"] = .integer(try integer("attention.kv_lora_rank"))

@@ -3,7 +3,7 @@ import MinkeFiles
 /// A GGUF file seen as a checkpoint of Hugging Face: its configuration, and its tensors by their names there.
 ///
 /// Matrices are two-dimensional with their rows outermost. What a file keeps otherwise:
-/// - stacked experts are offered one by one, as slices that share the bytes;
+/// - stacked experts are offered one by one, as slices that share the bytes, also where gate and up are one matrix;
 /// - `self_attn.kv_b_proj` of newer files is split into `k_b_proj` (`[heads · kv_lora_rank, qk_nope_head_dim]`: per head
 ///   the transpose of its rows there) and `v_b_proj` (`[heads · v_head_dim, kv_lora_rank]`);
 /// - a sigmoid router without `e_score_correction_bias` has one of zeros.
@@ -33,7 +33,8 @@ public struct GGUFModel: Sendable {
         guard let expert = place.expert else {
             return file.hasTensor(place.name) || zeroBiasCount(for: name) != nil
         }
-        return file.shape(of: place.name).map { $0.count == 3 && expert < $0[0] } ?? false
+        let stack = file.hasTensor(place.name) ? place.name : GGUFTensorNames.mergedPlace(of: name)?.place.name
+        return stack.flatMap { file.shape(of: $0) }.map { $0.count == 3 && expert < $0[0] } ?? false
     }
 
     /// The tensor that Hugging Face's checkpoints call `name`; one expert of a stack costs no more than any other.
@@ -48,16 +49,30 @@ public struct GGUFModel: Sendable {
             return StoredTensor(
                 name: name, type: .float32, shape: [count], bytes: zeros.bytes, owner: zeros, path: file.path)
         }
+        if !file.hasTensor(place.name), let (place, half) = GGUFTensorNames.mergedPlace(of: name),
+            file.hasTensor(place.name)
+        {
+            return try rows(of: place, part: half, of: 2)
+        }
+        guard place.expert == nil else { return try rows(of: place) }
         let tensor = try file.tensor(place.name)
-        guard let expert = place.expert else {
-            guard tensor.shape.count > 2, let columns = tensor.shape.last else { return tensor }
-            return tensor.renamed(place.name, shape: [tensor.elementCount / columns, columns])
+        guard tensor.shape.count > 2, let columns = tensor.shape.last else { return tensor }
+        return tensor.renamed(place.name, shape: [tensor.elementCount / columns, columns])
+    }
+
+    /// The rows of one expert in a stack, or one of `count` equal parts of them.
+    private func rows(of place: GGUFTensorNames.Place, part: Int = 0, of count: Int = 1) throws -> StoredTensor {
+        let tensor = try file.tensor(place.name)
+        guard let expert = place.expert, tensor.shape.count == 3, expert < tensor.shape[0],
+            tensor.shape[1].isMultiple(of: count)
+        else {
+            throw InputError(
+                "shape \(tensor.shape) has no expert \(place.expert ?? 0)\(count > 1 ? " of \(count) halves" : "")",
+                at: tensor.location)
         }
-        guard tensor.shape.count == 3, expert < tensor.shape[0] else {
-            throw InputError("shape \(tensor.shape) has no expert \(expert)", at: tensor.location)
-        }
-        let rows = tensor.shape[1]
-        return try tensor.rows(expert * rows..<(expert + 1) * rows)
+        let rows = tensor.shape[1] / count
+        let first = expert * tensor.shape[1] + part * rows
+        return try tensor.rows(first..<first + rows)
     }
 
     private static let biasSuffix = ".e_score_correction_bias"

@@ -32,6 +32,10 @@ public enum GGUFTensorNames {
         ("self_attn.k_proj.weight", "attn_k.weight"),
         ("self_attn.v_proj.weight", "attn_v.weight"),
         ("self_attn.o_proj.weight", "attn_output.weight"),
+        // Of models with attention_bias; llama.cpp names them so in other architectures.
+        ("self_attn.q_a_proj.bias", "attn_q_a.bias"),
+        ("self_attn.kv_a_proj_with_mqa.bias", "attn_kv_a_mqa.bias"),
+        ("self_attn.o_proj.bias", "attn_output.bias"),
         ("mlp.gate_proj.weight", "ffn_gate.weight"),
         ("mlp.up_proj.weight", "ffn_up.weight"),
         ("mlp.down_proj.weight", "ffn_down.weight"),
@@ -55,6 +59,9 @@ public enum GGUFTensorNames {
         ("down_proj.weight", "ffn_down_exps.weight"),
     ]
 
+    /// Files may keep gate and up of every expert as one matrix: the rows of the gate, then those of up.
+    private static let merged = (name: "ffn_gate_up_exps.weight", parts: ["gate_proj.weight", "up_proj.weight"])
+
     private static let expertPrefix = "mlp.experts."
 
     private static let outerPlaces = Dictionary(uniqueKeysWithValues: outer)
@@ -73,6 +80,16 @@ public enum GGUFTensorNames {
             return nil
         }
         return Place(name: "blk.\(layer).\(stack)", expert: expert)
+    }
+
+    /// Where files that merge gate and up of the experts keep the tensor `name`, and which half of the expert's rows it is
+    /// there; `nil` for everything else.
+    static func mergedPlace(of name: String) -> (place: Place, half: Int)? {
+        guard let (layer, rest) = split(name, after: "model.layers."),
+            let (expert, matrix) = split(rest, after: expertPrefix),
+            let half = merged.parts.firstIndex(of: String(matrix))
+        else { return nil }
+        return (Place(name: "blk.\(layer).\(merged.name)", expert: expert), half)
     }
 
     /// What Hugging Face's checkpoints call the tensor `name` of a GGUF file; `nil` for unknown names.

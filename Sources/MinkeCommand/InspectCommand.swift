@@ -27,6 +27,7 @@ struct InspectCommand: ParsableCommand {
     func run() throws {
         let summary = try ModelSummary(path: model, memory: memory.bytes)
         try Console.line(json ? JSON.object(summary.json).text() : summary.text)
+        try summary.running?.requireEnoughMemory()
     }
 }
 
@@ -89,14 +90,15 @@ struct ModelSummary {
         running = try checkpoint.map { checkpoint in
             let stored = try StoredWeights(checkpoint, configuration)
             // As the model would be opened if nothing else were said.
-            let plan = try memory.flatMap {
+            let plan = try memory.map {
                 let options = LoadOptions(memory: $0)
                 let precision = options.precision(weightBytes: stored.bytes)
-                return try options.memoryPlan(
-                    checkpoint, configuration, precision: precision, cacheType: options.cacheType(for: precision))
+                return try options.plan(
+                    checkpoint, configuration, budget: $0, precision: precision,
+                    cacheType: options.cacheType(for: precision))
             }
             return RunningCosts(
-                stored, costs, plan: plan,
+                stored, costs, checkpoint, plan: plan,
                 disk: plan?.isStreamed == true ? try ReadRate.measure(checkpoint) : nil)
         }
     }

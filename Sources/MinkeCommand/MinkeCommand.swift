@@ -5,6 +5,9 @@ import MinkeTensors
 /// The program: parses arguments, runs a subcommand, and turns what went wrong into one line and an exit code.
 @main
 struct MinkeCommand: ParsableCommand {
+    /// The version of the program; CHANGELOG.md names the same.
+    static let version = "0.1.0"
+
     static let configuration = CommandConfiguration(
         commandName: "minke",
         abstract: "Trains and serves DeepSeek-style language models.",
@@ -13,6 +16,7 @@ struct MinkeCommand: ParsableCommand {
 
             Exit codes: 0 done, 1 failed with a line that says why, 64 wrong usage.
             """,
+        version: version,
         subcommands: [
             QuickstartCommand.self, TrainCommand.self, CompareCommand.self, GenerateCommand.self, ChatCommand.self,
             EvalCommand.self, InspectCommand.self, ConvertCommand.self, LogitsCommand.self, TokenizerCommand.self,

@@ -15,7 +15,10 @@ struct RunningCosts {
     /// The disk's, in bytes a second, where experts are to be read.
     let disk: Double?
 
-    init(_ stored: StoredWeights, _ costs: ModelCosts, plan: MemoryPlan?, disk: Double?) {
+    private let checkpoint: Checkpoint
+
+    init(_ stored: StoredWeights, _ costs: ModelCosts, _ checkpoint: Checkpoint, plan: MemoryPlan?, disk: Double?) {
+        self.checkpoint = checkpoint
         self.plan = plan
         self.disk = disk
         self.stored = stored
@@ -23,6 +26,9 @@ struct RunningCosts {
         bandwidth = CPU.shared.measuredReadBandwidth()
         memory = ResourceMeter.physicalMemoryBytes()
     }
+
+    /// - Throws: ``InputError`` when the model cannot run with the memory that was given.
+    func requireEnoughMemory() throws { try plan?.requireEnough(for: checkpoint) }
 
     /// Bytes of experts that a token has to fetch from disk if all are chosen equally often.
     private var bytesFromDisk: Double {
@@ -39,7 +45,8 @@ struct RunningCosts {
         guard let plan else { return .null }
         return [
             "budget": .integer(plan.budget), "resident_bytes": .integer(plan.residentBytes),
-            "cache_bytes": .integer(plan.cacheBytes), "is_streamed": .bool(plan.isStreamed),
+            "is_enough": .bool(plan.isEnough), "cache_bytes": .integer(plan.cacheBytes),
+            "is_streamed": .bool(plan.isStreamed),
             "experts": .integer(plan.experts), "experts_in_memory": .integer(plan.slots),
             "least_budget": .integer(plan.leastBudget), "bytes_from_disk_per_token": .number(bytesFromDisk),
             "disk_bytes_per_second": disk.map { .number($0) } ?? .null,
@@ -48,7 +55,8 @@ struct RunningCosts {
 
     private var planText: String {
         guard let plan else { return "" }
-        let place = "with \(HumanFormat.bytes(plan.budget)): "
+        var place = "with \(HumanFormat.bytes(plan.budget)): "
+        if !plan.isEnough { place += "too little; with \(HumanFormat.bytes(plan.leastBudget)), the least: " }
         guard plan.isStreamed, let disk else { return "\n\(place)all weights fit" }
         return """
 

@@ -90,13 +90,22 @@ struct TokenizerCommand: ParsableCommand {
             let listed = try ids.map { try TokenArguments.list($0) }
             let tokenizer = try Tokenizer(path: model)
             if let listed {
+                try check(listed, tokenizer, at: "--ids")
                 return try Console.line(tokenizer.decode(listed, skippingSpecialTokens: !special))
             }
             try TokenizerCommand.forEachLine { json, place in
                 let ids = try TokenArguments.list(json["ids"] ?? .null, at: "\(place): ids")
+                try check(ids, tokenizer, at: "\(place): ids")
                 let text = tokenizer.decode(ids, skippingSpecialTokens: !special)
                 try Console.line(JSON.object(["text": .string(text)]).text())
             }
+        }
+
+        /// Ids without text are no mistake within the vocabulary: models pad it.
+        private func check(_ ids: [Int32], _ tokenizer: Tokenizer, at place: String) throws {
+            guard let id = ids.first(where: { $0 >= tokenizer.vocabularySize }) else { return }
+            throw InputError(
+                "the token \(id) lies beyond the vocabulary of \(tokenizer.vocabularySize) tokens", at: place)
         }
     }
 

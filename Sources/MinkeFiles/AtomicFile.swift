@@ -68,7 +68,11 @@ public final class AtomicFile {
     public func commit() throws {
         try flush()
         guard synchronize(descriptor) == 0 else { throw failure(needed: nil) }
-        try FileSystem.rename(temporaryPath, to: path)
+        do {
+            try FileSystem.rename(temporaryPath, to: path)
+        } catch let error as InputError {
+            throw InputError(error.problem, at: path, remedy: error.remedy)
+        }
         close(descriptor)
         descriptor = -1
         try AtomicFile.synchronizeDirectory(FileSystem.directory(of: path))
@@ -184,7 +188,8 @@ extension AtomicFile {
                 descriptor = try openDescriptor(name, O_WRONLY | O_CREAT | O_EXCL, mode: 0o666, action: "create")
             } catch {
                 if status(of: name, followingLinks: false) != nil { continue }  // Another writer was quicker.
-                throw error
+                // The reader knows the file by the name that it shall have.
+                throw (error as? InputError).map { InputError($0.problem, at: path, remedy: $0.remedy) } ?? error
             }
             var information = stat()
             // Someone clearing leftovers may have seen the file before it was locked: then it has no name any more.

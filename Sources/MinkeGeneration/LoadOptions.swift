@@ -35,6 +35,24 @@ public struct LoadOptions: Equatable, Sendable {
     public func memoryPlan(
         _ checkpoint: Checkpoint, _ configuration: ModelConfiguration, precision: Precision, cacheType: CacheType
     ) throws -> MemoryPlan? {
+        if let memory {
+            let plan = try plan(
+                checkpoint, configuration, budget: memory, precision: precision, cacheType: cacheType)
+            try plan.requireEnough(for: checkpoint)
+            return plan
+        }
+        // Nobody asked for a budget: with too little memory for a plan the system may do what it can with the mapping.
+        let plan = try? AvailableMemory.bytes.map {
+            try self.plan(checkpoint, configuration, budget: $0, precision: precision, cacheType: cacheType)
+        }
+        return plan?.isEnough == true ? plan : nil
+    }
+
+    /// How a budget would be parted, be it enough or not.
+    public func plan(
+        _ checkpoint: Checkpoint, _ configuration: ModelConfiguration, budget: Int, precision: Precision,
+        cacheType: CacheType
+    ) throws -> MemoryPlan {
         let tokens = min(Self.plannedContext, configuration.maxPositionEmbeddings)
         let values = ModelCosts(configuration).cachedValuesPerToken * tokens
         let cacheBytes =
@@ -43,13 +61,8 @@ public struct LoadOptions: Equatable, Sendable {
             case .bfloat16: values * 2
             case .q8: values + values / 16
             }
-        func plan(_ budget: Int) throws -> MemoryPlan {
-            try MemoryPlan(
-                checkpoint, configuration, budget: budget, cacheBytes: cacheBytes, precision: precision)
-        }
-        if let memory { return try plan(memory) }
-        // Nobody asked for a budget: with too little memory for a plan the system may do what it can with the mapping.
-        return try? AvailableMemory.bytes.map(plan)
+        return try MemoryPlan(
+            checkpoint, configuration, budget: budget, cacheBytes: cacheBytes, precision: precision)
     }
 
     /// The cache type that goes with a precision.

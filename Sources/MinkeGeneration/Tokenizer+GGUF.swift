@@ -20,10 +20,17 @@ extension Tokenizer {
                     remedy: "only byte-level BPE (gpt2) is")
             }
             let preTokenizer = try require(metadata.string("tokenizer.ggml.pre"), "tokenizer.ggml.pre")
+            var merges = try metadata.strings("tokenizer.ggml.merges")
+            // Kimi K2's own vocabulary has ranks and no merges; some files keep it so.
+            if preTokenizer == "kimi-k2", merges?.isEmpty ?? true {
+                merges = nil
+            } else {
+                merges = try require(merges, "tokenizer.ggml.merges")
+            }
             try self.init(
                 ggufTokens: require(metadata.strings("tokenizer.ggml.tokens"), "tokenizer.ggml.tokens"),
                 tokenTypes: metadata.integers("tokenizer.ggml.token_type") ?? [],
-                merges: require(metadata.strings("tokenizer.ggml.merges"), "tokenizer.ggml.merges"),
+                merges: merges,
                 preTokenizer: preTokenizer,
                 bosToken: metadata.integer("tokenizer.ggml.bos_token_id"),
                 eosToken: metadata.integer("tokenizer.ggml.eos_token_id"),

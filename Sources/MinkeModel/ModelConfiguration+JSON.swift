@@ -30,7 +30,8 @@ extension ModelConfiguration {
         try validate()
     }
 
-    /// FP8 with a scale per block of 128 × 128 is what DeepSeek's releases have; its tensors say the rest themselves.
+    /// FP8 with a scale per block (128 × 128 in DeepSeek's releases), per row or per tensor; the tensors say the rest
+    /// themselves.
     private static func checkQuantization(_ quantization: JSON) throws {
         let place = "quantization_config"
         let method = quantization["quant_method"]?.stringValue ?? "unknown"
@@ -39,10 +40,13 @@ extension ModelConfiguration {
                 "the quantisation \"\(method.prefix(40))\" is not supported", at: place,
                 remedy: "fp8 with blocks is; convert others to bf16")
         }
-        let block = quantization["weight_block_size"]?.arrayValue?.map(\.intValue)
-        guard block == [128, 128] else {
-            throw InputError(
-                "weight_block_size must be [128, 128]", at: place, remedy: "convert the weights to bf16 first")
+        if let block = quantization["weight_block_size"], !block.isNull {
+            let sides = block.arrayValue?.map { $0.intValue ?? 0 } ?? []
+            guard sides.count == 2, sides.allSatisfy({ (1...BlockScales.longestSide).contains($0) }) else {
+                throw InputError(
+                    "weight_block_size \(block.text().prefix(40)) is not rows and columns of a block", at: place,
+                    remedy: "the usual is [128, 128]")
+            }
         }
         if let format = quantization["fmt"], format != "e4m3" {
             throw InputError("fmt \(format.text().prefix(40)) is not supported, only e4m3", at: place)

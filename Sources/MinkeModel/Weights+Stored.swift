@@ -12,7 +12,8 @@ extension WeightBuilder {
     /// that the system cannot drop them.
     func storedRows(_ name: String, in checkpoint: Checkpoint) throws -> StoredRows {
         let mapped = try mappedRows(name, in: checkpoint)
-        guard expertCache != nil, let place = try place(of: name, in: checkpoint) else { return mapped }
+        guard expertCache != nil, try !isDecoded(name, in: checkpoint), let place = try place(of: name, in: checkpoint)
+        else { return mapped }
         let memory = try AlignedMemory(bytes: DirectFile.room(for: place.range))
         try place.file.read(place.range, into: memory.pointer)
         return mapped.relocated(to: memory.pointer + DirectFile.lead(of: place.range), owner: memory)
@@ -33,6 +34,11 @@ extension WeightBuilder {
         _ experts: Int, gateUp: Parameter, down: Parameter, _ names: (Int) -> [String]
     ) throws -> StreamedExperts? {
         guard let expertCache, let checkpoint = storedCheckpoint else { return nil }
+        if let name = names(0).first, try isDecoded(name, in: checkpoint) {
+            throw InputError(
+                "experts whose blocks of scales are not made of 128 x 128 cannot be read from disk while they are used",
+                at: "\(checkpoint.path): tensor \"\(name)\"", remedy: "give more --memory, or convert the model first")
+        }
         let places = try (0..<experts).map { expert in
             try names(expert).map { name in
                 guard let place = try place(of: name, in: checkpoint) else {
@@ -45,13 +51,21 @@ extension WeightBuilder {
             expertCache, first: expertCache.add(layer: places), experts: experts, gateUp: gateUp, down: down)
     }
 
-    /// The rows of a matrix as they lie in the checkpoint.
+    /// Whether kernels do not know the blocks that share a scale, so that the matrix has to be decoded beforehand.
+    private func isDecoded(_ name: String, in checkpoint: Checkpoint) throws -> Bool {
+        try MatrixReader(name, in: checkpoint).scales?.fitsKernels == false
+    }
+
+    /// The rows of a matrix as they lie in the checkpoint; decoded in memory where kernels cannot read them there.
     func mappedRows(_ name: String, in checkpoint: Checkpoint) throws -> StoredRows {
         let reader = try MatrixReader(name, in: checkpoint)
+        if reader.scales?.fitsKernels == false {
+            return StoredRows(try reader.decoded(type: options.precision.computeType))
+        }
         guard let format = reader.tensor.type.formatCode,
             let rows = StoredRows(
                 format: format, bytes: reader.tensor.bytes, rows: reader.rowCount, columns: reader.columns,
-                scales: reader.scales?.tensor, owner: reader.tensor.owner)
+                scales: reader.scales?.kernelGrid, owner: reader.tensor.owner)
         else {
             throw InputError(
                 "a weight of type \(reader.tensor.type.rawValue) cannot be used in place", at: reader.tensor.location,

@@ -4,10 +4,12 @@ final class MergeRules {
     /// All rules, by rank: left, right and resulting id.
     let rules: [(left: Int32, right: Int32, result: Int32)]
 
-    init(_ rules: [(left: Int32, right: Int32, result: Int32)]) {
+    /// - Parameter ranks: one for each rule, ascending; without them no two rules have the same.
+    init(_ rules: [(left: Int32, right: Int32, result: Int32)], ranks: [UInt64]? = nil) {
         table = PairTable(capacity: rules.count)
-        for (rank, rule) in rules.enumerated() {
-            table[PairTable.key(rule.left, rule.right)] = UInt64(rank) << 32 | UInt64(UInt32(bitPattern: rule.result))
+        func rank(_ index: Int) -> UInt64 { ranks?[index] ?? UInt64(index) }
+        for (index, rule) in rules.enumerated() {
+            table[PairTable.key(rule.left, rule.right)] = rank(index) << 32 | UInt64(UInt32(bitPattern: rule.result))
         }
         if table.count == rules.count {
             self.rules = rules
@@ -15,7 +17,7 @@ final class MergeRules {
             // The last of several rules for one pair is the one that counts.
             let table = table
             self.rules = rules.enumerated()
-                .filter { rank, rule in table[PairTable.key(rule.left, rule.right)].map { $0 >> 32 } == UInt64(rank) }
+                .filter { index, rule in table[PairTable.key(rule.left, rule.right)].map { $0 >> 32 } == rank(index) }
                 .map(\.element)
         }
     }

@@ -88,7 +88,7 @@ public final class BytePairTrainer {
         return try Tokenizer(
             spellings: learner.tokens.enumerated().dropFirst(specialTokens.count)
                 .map { (ByteAlphabet.spelling(of: $0.element), $0.offset) },
-            rules: learner.rules,
+            rules: MergeRules(learner.rules),
             addedTokens: specialTokens.enumerated().map { AddedToken(id: Int32($0), content: $1) },
             preTokenizer: preTokenizer, roles: TokenRoles())
     }

@@ -30,7 +30,7 @@ extension Tokenizer {
         if try Self.templateBegins(json["post_processor"]) { roles.addsBOS = true }
         try self.init(
             spellings: spellings,
-            rules: Self.rules(model["merges"], spellings: spellings, added: addedTokens),
+            rules: MergeRules(Self.rules(model["merges"], spellings: spellings, added: addedTokens)),
             addedTokens: addedTokens, preTokenizer: PreTokenizer(parsing: preTokenizer), roles: roles,
             ignoresMerges: model["ignore_merges"]?.boolValue ?? false)
     }

@@ -37,7 +37,7 @@ public final class Tokenizer: @unchecked Sendable {
     ///   - rules: merges by rank.
     ///   - roles: texts of the tokens for beginning, end and padding.
     init(
-        spellings: [(spelling: String, id: Int)], rules: [(left: Int32, right: Int32, result: Int32)],
+        spellings: [(spelling: String, id: Int)], rules: MergeRules,
         addedTokens: [AddedToken], preTokenizer: PreTokenizer, roles: TokenRoles, ignoresMerges: Bool = false
     ) throws {
         let vocabulary = try Vocabulary(spellings, added: addedTokens)
@@ -48,7 +48,7 @@ public final class Tokenizer: @unchecked Sendable {
             return id
         }
         self.vocabulary = vocabulary
-        self.rules = MergeRules(rules)
+        self.rules = rules
         self.addedTokens = addedTokens
         self.preTokenizer = preTokenizer
         self.ignoresMerges = ignoresMerges
@@ -149,7 +149,7 @@ extension Tokenizer {
     public static let bytes: Tokenizer = {
         do {
             return try Tokenizer(
-                spellings: (0...255).map { (ByteAlphabet.spelling(of: [UInt8($0)]), $0) }, rules: [],
+                spellings: (0...255).map { (ByteAlphabet.spelling(of: [UInt8($0)]), $0) }, rules: MergeRules([]),
                 addedTokens: defaultSpecialTokens.enumerated().map { AddedToken(id: Int32(256 + $0), content: $1) },
                 preTokenizer: .none, roles: TokenRoles())
         } catch {

@@ -110,6 +110,36 @@ import Testing
         #expect(throws: InputError.self) { try model.tensor("model.layers.1.mlp.gate.e_score_correction_bias") }
     }
 
+    /// Gate and up of every expert in one tensor, as llama.cpp's converter writes them when asked to fuse.
+    @Test func mergedExpertsAreTakenApart() throws {
+        var bytes = oldFile()
+        bytes.add("blk.0.ffn_gate_up_exps.weight", [2, 4, 4], (0..<32).map { Float($0) })
+        bytes.add("blk.1.ffn_gate_up_exps.weight", [2, 3, 4], [Float](repeating: 0, count: 24))
+        let model = try model(bytes)
+        func name(_ layer: Int, _ expert: Int, _ part: String) -> String {
+            "model.layers.\(layer).mlp.experts.\(expert).\(part)_proj.weight"
+        }
+        for (expert, part, first) in [(0, "gate", 0), (0, "up", 8), (1, "gate", 16), (1, "up", 24)] {
+            #expect(model.hasTensor(name(0, expert, part)))
+            let tensor = try model.tensor(name(0, expert, part))
+            #expect(tensor.shape == [2, 4])
+            #expect(try tensor.floats() == (first..<first + 8).map { Float($0) })
+        }
+        #expect(!model.hasTensor(name(0, 2, "gate")) && !model.hasTensor(name(0, 0, "down")))
+        for missing in [name(0, 2, "gate"), name(0, 0, "down"), name(1, 0, "up")] {
+            #expect(throws: InputError.self) { try model.tensor(missing) }
+        }
+    }
+
+    @Test func biasesOfTheAttentionAreSeen() throws {
+        #expect(try model(oldFile()).configuration["attention_bias"] == false)
+        var bytes = oldFile()
+        bytes.add("blk.0.attn_kv_a_mqa.bias", [6], [Float](repeating: 1, count: 6))
+        let model = try model(bytes)
+        #expect(model.configuration["attention_bias"] == true)
+        #expect(try model.tensor("model.layers.0.self_attn.kv_a_proj_with_mqa.bias").shape == [6])
+    }
+
     @Test(arguments: ["deepseek32", "deepseek4", "qwen3"]) func otherArchitecturesAreNamed(name: String) throws {
         var bytes = GGUFBytes()
         bytes.set("general.architecture", name)

@@ -1,6 +1,9 @@
+import Foundation
 import Minke
 import MinkeCheckpoints
 import Testing
+
+@testable import MinkeCommand
 
 /// Exit codes, and what goes to which stream.
 @Suite(.serialized) struct CommandTests {
@@ -108,6 +111,32 @@ import Testing
         #expect(result.status == 1)
         #expect(result.output == "")
         #expect(result.error.hasPrefix("error: /nowhere") && result.error.filter { $0 == "\n" }.count == 1)
+    }
+
+    @Test func versionIsTheChangelogs() throws {
+        guard let minke = Program.built else { return }
+        let result = try minke.run("--version")
+        #expect(result.status == 0 && result.error == "")
+        let version = String(result.output.dropLast())
+        #expect(version == MinkeCommand.version && version.wholeMatch(of: /\d+\.\d+\.\d+/) != nil)
+        let root = URL(fileURLWithPath: #filePath).appendingPathComponent("../../..").standardized.path
+        let changelog = String(decoding: try FileSystem.readAll(FileSystem.join(root, "CHANGELOG.md")), as: UTF8.self)
+        // Its newest version: a heading, or what the unreleased changes are to become.
+        let newest = try #require(changelog.firstMatch(of: /\n## \[?(\d+\.\d+\.\d+)|\nTo become (\d+\.\d+\.\d+)/))
+        #expect((newest.1 ?? newest.2).map(String.init) == version)
+    }
+
+    @Test func idsBeyondTheVocabularyAreNamed() throws {
+        guard let minke = Program.built else { return }
+        let folder = try Self.model()
+        #expect(try minke.run("tokenizer", "decode", folder.path, "--ids", "104,105").output == "hi\n")
+        let listed = try minke.run("tokenizer", "decode", folder.path, "--ids", "104,259")
+        #expect(listed.error == "error: --ids: the token 259 lies beyond the vocabulary of 259 tokens\n")
+        let lines = try minke.run(
+            "tokenizer", "decode", folder.path, "--jsonl", input: "{\"ids\": [104]}\n{\"ids\": [2147483647]}\n")
+        #expect(lines.output == "{\"text\":\"h\"}\n" || lines.output == "{\"text\": \"h\"}\n")
+        #expect(lines.error.hasPrefix("error: standard input: line 2: ids: the token 2147483647"))
+        #expect(listed.status == 1 && lines.status == 1)
     }
 
     @Test(arguments: ["eval", "generate", "chat", "inspect", "logits", "tokenizer"])

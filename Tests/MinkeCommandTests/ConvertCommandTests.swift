@@ -63,6 +63,11 @@ import Testing
             #expect(result.status == 1 && result.output == "")
             #expect(result.error.hasPrefix("error: ") && result.error.filter { $0 == "\n" }.count == 1)
         }
+        // What is told is the name that was given, not that of the file in the making.
+        for target in [folder("none/x.gguf"), model("config.json") + "/x.gguf"] {
+            let result = try minke.run("convert", model.path, target, "--type", "f32", "--quiet")
+            #expect(result.status == 1 && result.error.hasPrefix("error: \(target): cannot create: "))
+        }
         #expect(try minke.run("convert", model.path, folder("x.gguf"), "--type", "q3").status == 64)
         #expect(try FileSystem.list(folder.path).isEmpty)
     }

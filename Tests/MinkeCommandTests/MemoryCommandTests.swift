@@ -44,6 +44,15 @@ import Testing
         let tooSmall = try minke.run("generate", model.path, "--ids", "1", "--memory", "100kB")
         #expect(tooSmall.status != 0 && tooSmall.error.contains("give at least"))
         #expect(tooSmall.error.split(separator: "\n").count == 1)
+        // inspect tells first what would be needed.
+        let plan = try minke.run("inspect", model.path, "--memory", "100kB")
+        #expect(plan.status == 1 && plan.output.contains("too little; with ") && plan.output.contains("for the cache"))
+        #expect(plan.error == tooSmall.error)
+        let json = try minke.run("inspect", model.path, "--memory", "100kB", "--json")
+        let least = try #require(json.json["stored"]?["plan"]?["least_budget"]?.intValue)
+        #expect(try json.status == 1 && json.json["stored"]?["plan"]?["is_enough"] == false)
+        #expect(try minke.run("inspect", model.path, "--memory", "\(least)").status == 0)
+        #expect(try minke.run("inspect", model.path, "--memory", "\(least - 1)").status == 1)
         for text in ["much", "-1GB", "0", "4XB", "1e400"] {
             #expect(try minke.run("generate", model.path, "--ids", "1", "--memory=\(text)").status != 0)
         }

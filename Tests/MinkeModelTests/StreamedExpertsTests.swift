@@ -37,7 +37,9 @@ import Testing
         deinit { try? FileSystem.removeTree(path) }
 
         func plan(_ budget: Int) throws -> MemoryPlan {
-            try MemoryPlan(checkpoint, checkpoint.modelConfiguration(), budget: budget, cacheBytes: 1000)
+            let plan = try MemoryPlan(checkpoint, checkpoint.modelConfiguration(), budget: budget, cacheBytes: 1000)
+            try plan.requireEnough(for: checkpoint)
+            return plan
         }
 
         /// The least budget, as the error of a smaller one names it, and some slots more.

@@ -15,7 +15,7 @@ import Testing
             var object = JSON.Object()
             for key in ["messages", "tools", "add_generation_prompt"] { object[key] = row[key] }
             for (key, value) in row["kwargs"]?.objectValue ?? [:] { object[key] = value }
-            let prompt = family.render(try ChatConversation(parsing: .object(object)))
+            let prompt = try family.render(ChatConversation(parsing: .object(object)))
             let expected = try #require(row["rendered"]?.stringValue)
             #expect(
                 prompt.text.utf8.elementsEqual(expected.utf8),
@@ -39,7 +39,9 @@ import Testing
         for (index, token) in tokenizer.addedTokens.enumerated() {
             for family in index % 40 == 0 ? families : [families[index % families.count]] {
                 func controls(_ text: String) throws -> [Int32] {
-                    let prompt = family.render(try Self.conversation(everywhere: text))
+                    var conversation = try Self.conversation(everywhere: text)
+                    if family == .v2 { conversation.messages.removeAll { $0.role == "tool" } }
+                    let prompt = try family.render(conversation)
                     let ids = encoder.encode(prompt)
                     #expect(tokenizer.decode(ids).utf8.elementsEqual(prompt.text.utf8))
                     return ids.filter { added.contains($0) }
@@ -109,6 +111,64 @@ import Testing
             #"{"messages": [], "tools": 3}"#,
         ] {
             #expect(throws: InputError.self) { try ChatConversation(parsing: JSON(parsing: text)) }
+        }
+    }
+
+    @Test(arguments: ChatFamily.allCases) func unknownRolesAreNamed(family: ChatFamily) throws {
+        let messages = [ChatMessage(role: "user", content: "a"), ChatMessage(role: "narrator\n", content: "b")]
+        for conversation in [messages, messages.reversed()].map({ ChatConversation($0) }) {
+            let index = conversation.messages.firstIndex { $0.role != "user" } ?? 0
+            #expect { try family.render(conversation) } throws: {
+                let line = "\($0)"
+                return line.hasPrefix("messages[\(index)].role: ") && line.contains("\"narrator")
+                    && line.contains("known: ")
+                    && !line.contains { $0.isNewline }
+            }
+        }
+    }
+
+    /// The declaration of tools as the card of DeepSeek-V3.1 has it.
+    @Test func toolsOfV31AreDeclaredAsItsCardSays() throws {
+        let tools: [JSON] = ["get_tide", "set_sail"].map { name in
+            [
+                "type": "function",
+                "function": ["name": .string(name), "description": "Does it.", "parameters": ["type": "object"]],
+            ]
+        }
+        func section(_ name: String) -> String {
+            "\n### \(name)\nDescription: Does it.\n\nParameters: {\"type\": \"object\"}\n"
+        }
+        let declaration =
+            "\n\n## Tools\nYou have access to the following tools:\n" + section("get_tide") + section("set_sail") + """
+
+                IMPORTANT: ALWAYS adhere to this exact format for tool use:
+                <｜tool▁calls▁begin｜><｜tool▁call▁begin｜>tool_call_name<｜tool▁sep｜>tool_call_arguments<｜tool▁call▁end｜>\
+                {additional_tool_calls}<｜tool▁calls▁end｜>
+
+                Where:
+                - `tool_call_name` must be an exact match to one of the available tools
+                - `tool_call_arguments` must be valid JSON that strictly follows the tool's Parameters Schema
+                - For multiple tool calls, chain them directly without separators or spaces
+                """
+        let user = ChatMessage(role: "user", content: "Hi")
+        for system in ["", "Be brief."] {
+            let messages = (system.isEmpty ? [] : [ChatMessage(role: "system", content: system)]) + [user]
+            let prompt = try ChatFamily.v31.render(
+                ChatConversation(messages, tools: tools, addsGenerationPrompt: false))
+            #expect(prompt.text == "<｜begin▁of▁sentence｜>" + system + declaration + "<｜User｜>Hi")
+        }
+    }
+
+    /// DeepSeek-V2-Chat's template, run by Jinja2.
+    @Test func promptsOfV2() throws {
+        let messages = [
+            ChatMessage(role: "system", content: "Be brief."), ChatMessage(role: "user", content: " How many? "),
+            ChatMessage(role: "assistant", content: "Two."), ChatMessage(role: "user", content: ""),
+        ]
+        let text = "<｜begin▁of▁sentence｜>Be brief.\n\nUser:  How many? \n\nAssistant: Two.<｜end▁of▁sentence｜>User: \n\n"
+        for adds in [true, false] {
+            let prompt = try ChatFamily.v2.render(ChatConversation(messages, addsGenerationPrompt: adds))
+            #expect(prompt.text == text + (adds ? "Assistant:" : ""))
         }
     }
 

@@ -29,6 +29,52 @@ import Testing
         #expect(try self.tokenizer(types: types).encode("abc", parsingSpecialTokens: false) == [259, 102])
     }
 
+    /// tiktoken's own rule, word for word: the adjacent pair whose joined bytes have the lowest rank, the leftmost first.
+    static func mergedByRank(_ piece: [UInt8], _ ranks: [[UInt8]: Int]) -> [Int] {
+        if let whole = ranks[piece] { return [whole] }
+        var parts = piece.map { [$0] }
+        while true {
+            let candidates = parts.indices.dropLast().compactMap { index in
+                ranks[parts[index] + parts[index + 1]].map { (rank: $0, index: index) }
+            }
+            guard let best = candidates.min(by: { ($0.rank, $0.index) < ($1.rank, $1.index) }) else { break }
+            parts[best.index] += parts.remove(at: best.index + 1)
+        }
+        return parts.compactMap { ranks[$0] }
+    }
+
+    /// Kimi K2's vocabulary is one of ranks: what merges is what is a token when joined.
+    @Test func withoutMergesIdsAreRanks() throws {
+        let words = [
+            "aa", "ab", "aaa", "abab", "ba", "aab", "baa", "aaaa", "bab", "hello", "he", "ll", "llo", "lo", " a", " ab",
+        ].map { Array($0.utf8) }
+        let ranked = (0...255).map { [UInt8($0)] } + words
+        let ranks = Dictionary(uniqueKeysWithValues: ranked.enumerated().map { ($1, $0) })
+        let tokens = ranked.map { ByteAlphabet.spelling(of: $0) } + ["[BOS]", "[EOS]", "aba", "[PAD]"]
+        let types = [Int](repeating: 1, count: ranked.count) + [3, 3, 5, 5]
+        let tokenizer = try Tokenizer(
+            ggufTokens: tokens, tokenTypes: types, merges: nil, preTokenizer: "kimi-k2", bosToken: ranked.count,
+            addsBOS: false)
+        var generator = SeededGenerator(state: 7)
+        for _ in 0..<500 {
+            let text = String(
+                (0..<Int.random(in: 1...12, using: &generator)).map { _ in
+                    "aabblohe".randomElement(using: &generator) ?? "a"
+                })
+            let expected = Self.mergedByRank(Array(text.utf8), ranks).map { Int32($0) }
+            #expect(tokenizer.encode(text) == expected, "\(text)")
+            #expect(tokenizer.decode(expected) == text)
+        }
+        // A piece that is a token is that token, even where merging would not come upon it.
+        #expect(tokenizer.encode("hello") == [Int32(256 + 9)])
+        #expect(tokenizer.encode("[BOS]a") == [Int32(ranked.count), 97])
+        let long = tokens + [String(repeating: "a", count: 1025)]
+        #expect(throws: InputError.self) {
+            try Tokenizer(
+                ggufTokens: long, tokenTypes: types + [1], merges: nil, preTokenizer: "kimi-k2", addsBOS: false)
+        }
+    }
+
     @Test func faultsAreNamed() throws {
         func expectFault(_ place: String, _ body: () throws -> Tokenizer) {
             #expect { try body() } throws: {

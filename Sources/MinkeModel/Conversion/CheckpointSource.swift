@@ -6,11 +6,30 @@ import MinkeTensors
 protocol CheckpointSource {
     func hasTensor(_ name: String) -> Bool
     func tensor(_ name: String) throws -> StoredTensor
+    /// Rows and columns of a block of FP8 weights that share a scale; nil where whole tensors or rows do.
+    var scaleBlock: (rows: Int, columns: Int)? { get }
 }
 
-extension ModelFolder: CheckpointSource {}
-extension GGUFModel: CheckpointSource {}
-extension Checkpoint: CheckpointSource {}
+extension ModelFolder: CheckpointSource {
+    var scaleBlock: (rows: Int, columns: Int)? {
+        let sides = configuration["quantization_config"]?["weight_block_size"]?.arrayValue ?? []
+        guard sides.count == 2, let rows = sides[0].intValue, let columns = sides[1].intValue else { return nil }
+        return (rows, columns)
+    }
+}
+
+extension GGUFModel: CheckpointSource {
+    var scaleBlock: (rows: Int, columns: Int)? { nil }
+}
+
+extension Checkpoint: CheckpointSource {
+    var scaleBlock: (rows: Int, columns: Int)? {
+        switch self {
+        case .folder(let folder): folder.scaleBlock
+        case .gguf(let model): model.scaleBlock
+        }
+    }
+}
 
 /// The rows of a stored matrix as floats, with the scales of FP8 checkpoints applied.
 struct MatrixReader: Sendable {
@@ -22,8 +41,10 @@ struct MatrixReader: Sendable {
     /// - Throws: ``InputError`` when there is no such tensor, it holds no floating-point numbers, or its scales do not fit.
     init(_ name: String, in source: some CheckpointSource) throws {
         let tensor = try source.tensor(name)
-        let scaleName = name + "_scale_inv"
-        let scales = source.hasTensor(scaleName) ? try BlockScales(of: tensor, source.tensor(scaleName)) : nil
+        let scaleName = BlockScales.suffixes.map { name + $0 }.first { source.hasTensor($0) }
+        let scales = try scaleName.map {
+            try BlockScales(of: tensor, source.tensor($0), block: source.scaleBlock)
+        }
         try self.init(tensor, scales: scales)
     }
 
@@ -48,37 +69,15 @@ struct MatrixReader: Sendable {
         try tensor.rows(rows).copyFloats(to: target)
         scales?.apply(to: target, rows: rows, columns: columns)
     }
-}
 
-/// One factor for every block of 128 by 128 elements; blocks at the edges may be partial (DeepSeek-V3's FP8 checkpoints).
-struct BlockScales: Sendable {
-    private static let side = 128
-    private let factors: [Float]
-    private let width: Int
-
-    init(of matrix: StoredTensor, _ scales: StoredTensor) throws {
-        guard matrix.shape.count == 2,
-            scales.shape == matrix.shape.map({ ($0 + Self.side - 1) / Self.side })
-        else {
-            throw InputError(
-                "shape \(scales.shape) does not give one scale to every block of 128 x 128 in \(matrix.shape)",
-                at: scales.location)
+    /// All rows in memory.
+    func decoded(type: ElementType) throws -> Tensor {
+        let result = Tensor(uninitialized: rowCount, columns, type: type)
+        let row = Tensor(uninitialized: 1, columns)
+        for index in 0..<rowCount {
+            try row.withUnsafeMutableBytes { try read(index..<index + 1, to: $0.bindMemory(to: Float.self)) }
+            result.rows(index..<index + 1).copy(from: row.values)
         }
-        factors = try scales.floats()
-        guard factors.allSatisfy(\.isFinite) else {
-            throw InputError("holds scales that are not finite (NaN or infinity)", at: scales.location)
-        }
-        width = scales.shape[1]
-    }
-
-    /// One row for each row of blocks.
-    var tensor: Tensor { Tensor(factors, rows: factors.count / max(1, width), columns: width) }
-
-    func apply(to elements: UnsafeMutableBufferPointer<Float>, rows: Range<Int>, columns: Int) {
-        for (index, row) in rows.enumerated() {
-            for column in 0..<columns {
-                elements[index * columns + column] *= factors[row / Self.side * width + column / Self.side]
-            }
-        }
+        return result
     }
 }

@@ -59,6 +59,9 @@ struct GGUFVocabulary {
     /// No vocabulary: a model that is fed with ids.
     init(model: ModelConfiguration) {
         put("ggml.model", .string("none"))
+        for (role, id) in [("bos", model.bosTokenID), ("eos", model.eosTokenID)] {
+            if let id { put("ggml.\(role)_token_id", .uint32(UInt32(clamping: id))) }
+        }
         notes.append("there is no tokenizer.json: the file has no vocabulary and takes only token ids")
     }
 

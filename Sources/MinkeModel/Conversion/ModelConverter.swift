@@ -25,7 +25,7 @@ public struct ModelConverter {
     /// - Throws: ``InputError`` naming what is wrong with the folder or cannot be expressed.
     public func convert(folder path: String, toGGUF output: String) throws -> ConversionReport {
         let folder = try ModelFolder(path: path)
-        let planner = try WeightPlanner(configuration: Self.configuration(of: folder), source: folder)
+        let planner = WeightPlanner(configuration: try Self.configuration(of: folder), source: folder)
         let configuration = planner.configuration
         var (metadata, notes) = try configuration.ggufMetadata(name: FileSystem.name(of: path))
         let vocabulary = try Self.vocabulary(of: path, configuration)
@@ -95,7 +95,7 @@ public struct ModelConverter {
     /// - Throws: ``InputError`` naming what is wrong with the folder or cannot be expressed.
     public func convert(folder path: String, toFolder output: String) throws -> ConversionReport {
         let folder = try ModelFolder(path: path)
-        let planner = try WeightPlanner(configuration: Self.configuration(of: folder), source: folder)
+        let planner = WeightPlanner(configuration: try Self.configuration(of: folder), source: folder)
         var json = folder.configuration
         json["quantization_config"] = nil
         var report = try writeFolder(planner.folderPlans(), json, to: output)
@@ -154,29 +154,24 @@ public struct ModelConverter {
 
     private static func planner(of model: GGUFModel) throws -> WeightPlanner<GGUFModel> {
         try located(model.file.path) {
-            try WeightPlanner(configuration: ModelConfiguration(model.configuration), source: model)
+            WeightPlanner(configuration: try ModelConfiguration(model.configuration), source: model)
         }
     }
 
     /// The configuration of a folder, whose weights may be FP8 with scales.
     private static func configuration(of folder: ModelFolder) throws -> ModelConfiguration {
-        var json = folder.configuration
-        let place = FileSystem.join(folder.path, "config.json")
-        if let quantization = json["quantization_config"], !quantization.isNull {
-            guard quantization["quant_method"] == "fp8" else {
-                throw InputError(
-                    "the quantisation \(quantization["quant_method"]?.text() ?? "without a name") cannot be converted",
-                    at: place, remedy: "only FP8 with scales of 128 x 128 blocks can")
-            }
-            json["quantization_config"] = nil
-        }
-        return try located(place) { try ModelConfiguration(json) }
+        try located(FileSystem.join(folder.path, "config.json")) { try ModelConfiguration(folder.configuration) }
     }
 
     /// Tells of tensors that the configuration knows nothing of.
     private static func notes(on folder: ModelFolder, _ planner: WeightPlanner<ModelFolder>) throws -> [String] {
         let known = Set(try planner.folderPlans().map(\.name))
-        let unknown = folder.tensorNames.filter { !known.contains($0) && !$0.hasSuffix("_scale_inv") }
+        let unknown = folder.tensorNames.filter { name in
+            !known.contains(name)
+                && !BlockScales.suffixes.contains {
+                    name.hasSuffix($0) && known.contains(String(name.dropLast($0.count)))
+                }
+        }
         guard let first = unknown.first else { return [] }
         return ["left out: \(unknown.count) tensors that the configuration does not account for, such as \(first)"]
     }

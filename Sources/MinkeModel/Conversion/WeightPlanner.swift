@@ -7,11 +7,7 @@ struct WeightPlanner<Source: CheckpointSource> {
     let configuration: ModelConfiguration
     let source: Source
 
-    /// - Throws: ``InputError`` for models with weights that are not converted.
-    init(configuration: ModelConfiguration, source: Source) throws {
-        if configuration.attentionBias {
-            throw InputError("biases of the attention have no place in a GGUF file", at: "attention_bias")
-        }
+    init(configuration: ModelConfiguration, source: Source) {
         var configuration = configuration
         if !source.hasTensor("model.layers.\(configuration.numHiddenLayers).eh_proj.weight") {
             configuration.numNextnPredictLayers = 0
@@ -21,8 +17,16 @@ struct WeightPlanner<Source: CheckpointSource> {
     }
 
     /// The tensors of a GGUF file.
+    ///
+    /// - Throws: ``InputError`` for models with weights that GGUF has no place for.
     func ggufPlans() throws -> [WeightPlan] {
-        try names().flatMap { name -> [WeightPlan] in
+        if configuration.attentionBias {
+            // llama.cpp's deepseek2 knows no such tensors and adds none: what it computed would be another model.
+            throw InputError(
+                "the architecture deepseek2 of GGUF has no place for the biases of this model's attention",
+                at: "attention_bias", remedy: "convert to a Hugging Face folder instead")
+        }
+        return try names().flatMap { name -> [WeightPlan] in
             switch name {
             case .plain(let name, let rotary):
                 let order = configuration.ropeInterleave ? nil : rotary.map { RotaryOrder($0, toNeighbours: true) }
@@ -114,6 +118,10 @@ struct WeightPlanner<Source: CheckpointSource> {
                 .plain(prefix + "q_a_proj.weight"), .plain(prefix + "q_a_layernorm.weight"),
                 .plain(prefix + "q_b_proj.weight", rotary: rotary),
             ]
+        if c.attentionBias {
+            let biased = (c.qLoraRank == nil ? [] : ["q_a_proj"]) + ["kv_a_proj_with_mqa", "o_proj"]
+            names += biased.map { .plain(prefix + $0 + ".bias") }
+        }
         let latent = (width: c.kvLoraRank + c.qkRopeHeadDim, rotated: c.qkRopeHeadDim)
         names += [
             .plain(prefix + "kv_a_proj_with_mqa.weight", rotary: latent), .plain(prefix + "kv_a_layernorm.weight"),

@@ -30,6 +30,8 @@ public struct MemoryPlan: Equatable, Sendable {
     /// Bytes of experts that decoding one token uses.
     public let expertBytesPerToken: Int
 
+    /// Whether the model can run with the budget; otherwise the plan is that of ``leastBudget``.
+    public var isEnough: Bool { budget >= leastBudget }
     /// Whether experts are read when they are needed; otherwise the whole model fits.
     public var isStreamed: Bool { !slotClasses.isEmpty }
     public var slots: Int { slotClasses.reduce(0) { $0 + $1.slots } }
@@ -43,7 +45,8 @@ public struct MemoryPlan: Equatable, Sendable {
     /// - Parameters:
     ///   - cacheBytes: for the tokens before, as ``ModelCosts`` counts them.
     ///   - precision: in which key projections are kept where they must be transposed.
-    /// - Throws: ``InputError`` naming the least budget, when this one is below it.
+    /// - Throws: ``InputError`` when the checkpoint lacks experts. That the budget is too small is no error here: see
+    ///   ``requireEnough(for:)``.
     public init(
         _ checkpoint: Checkpoint, _ configuration: ModelConfiguration, budget: Int, cacheBytes: Int,
         precision: Precision = .fast
@@ -72,10 +75,8 @@ public struct MemoryPlan: Equatable, Sendable {
             return
         }
         guard budget >= rest + least else {
-            throw InputError(
-                "a memory of \(budget) bytes is too small for the model", at: checkpoint.path,
-                remedy: "give at least \((leastBudget + 999_999) / 1_000_000)MB: \(residentBytes) bytes of weights "
-                    + "that every token needs, \(cacheBytes) of cache, and \(leastBudget - rest) for experts")
+            slotClasses = classes
+            return
         }
         // Beyond the least, every class gets the same share of its experts.
         let all = classes.reduce(0) { $0 + $1.slotBytes * $1.experts }
@@ -84,6 +85,16 @@ public struct MemoryPlan: Equatable, Sendable {
             classes[index].slots += min(more, (budget - rest - least) * more / max(1, all - least))
         }
         slotClasses = classes
+    }
+
+    /// - Throws: ``InputError`` naming the least budget, when this one is below it.
+    public func requireEnough(for checkpoint: Checkpoint) throws {
+        if isEnough { return }
+        let forExperts = leastBudget - residentBytes - cacheBytes
+        throw InputError(
+            "a memory of \(budget) bytes is too small for the model", at: checkpoint.path,
+            remedy: "give at least \((leastBudget + 999_999) / 1_000_000)MB: \(residentBytes) bytes of weights "
+                + "that every token needs, \(cacheBytes) of cache, and \(forExperts) for experts")
     }
 
     private struct Layer {

@@ -19,6 +19,7 @@ extension ChatPrompt {
                 append(content: content)
                 append(template: Mark.end)
             default:
+                // The system's, which has no name.
                 append(content: content)
                 append(template: "\n\n")
             }
@@ -147,8 +148,8 @@ extension ChatPrompt {
 
     private mutating func appendToolsOfV31(_ conversation: ChatConversation) {
         if conversation.tools.isEmpty { return }
-        if !conversation.systemText.isEmpty { append(template: "\n\n") }
-        append(template: "## Tools\nYou have access to the following tools:\n")
+        // The model's card puts the empty line there without a system text, too.
+        append(template: "\n\n## Tools\nYou have access to the following tools:\n")
         for function in conversation.functions {
             append(template: "\n### ")
             append(content: function["name"]?.stringValue ?? "")

@@ -43,7 +43,14 @@ public enum ChatFamily: String, CaseIterable, Sendable {
     /// The prompt of a conversation.
     ///
     /// Variables: `thinking` (V3.1, V3.2, V4), `reasoning_effort` and `response_format` (V4).
-    public func render(_ conversation: ChatConversation) -> ChatPrompt {
+    ///
+    /// - Throws: ``InputError`` naming the first message of a role that the family's prompts have no place for.
+    public func render(_ conversation: ChatConversation) throws -> ChatPrompt {
+        for (index, message) in conversation.messages.enumerated() where !roles.contains(message.role) {
+            throw InputError(
+                "prompts of \(rawValue) have no place for the role \"\(message.role.prefix(60))\"",
+                at: "messages[\(index)].role", remedy: "known: \(roles.joined(separator: ", "))")
+        }
         var prompt = ChatPrompt()
         switch self {
         case .v2: prompt.appendV2(conversation)
@@ -55,6 +62,15 @@ public enum ChatFamily: String, CaseIterable, Sendable {
         case .kimiK2: prompt.appendKimi(conversation)
         }
         return prompt
+    }
+
+    /// Roles that messages may have.
+    private var roles: [String] {
+        switch self {
+        case .v2: ["system", "user", "assistant"]
+        case .v25, .v3, .r1, .v31, .v32, .kimiK2: ["system", "developer", "user", "assistant", "tool"]
+        case .v4: ["system", "developer", "user", "assistant", "tool", "latest_reminder"]
+        }
     }
 
     /// The tokens that the templates of DeepSeek are made of. The bars are U+FF5C, the low lines U+2581.

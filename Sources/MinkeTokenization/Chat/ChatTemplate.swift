@@ -85,7 +85,7 @@ public struct ChatTemplate: Sendable {
     /// - Throws: ``InputError`` for messages that the template refuses.
     public func render(_ conversation: ChatConversation) throws -> ChatPrompt {
         switch conversation.tools.isEmpty ? form : formWithTools ?? form {
-        case .family(let family): return family.render(conversation)
+        case .family(let family): return try family.render(conversation)
         case .jinja(let template): return try template.render(conversation, tokens: tokens)
         }
     }

@@ -16,6 +16,21 @@ import Testing
         }
     }
 
+    /// Containers that are sound but for a field or two.
+    @Test func changedFieldsAreReadOrRefused() throws {
+        let scratch = try TemporaryFolder()
+        try FuzzTarget.prepare(scratch.path)
+        let seeds = try FuzzTarget.gguf.seeds(scratch: scratch.path)
+        var random = FuzzRandom(seed: 3)
+        for round in 0..<150 {
+            let seed = seeds[round % seeds.count]
+            var container = try #require(FuzzContainer(seed))
+            #expect(container.bytes == seed)
+            container.change(&random)
+            try FuzzTarget.gguf.run(container.bytes, scratch: scratch.path)
+        }
+    }
+
     /// Seeds must get past the first checks, or the targets test nothing.
     @Test func soundModelsLoad() throws {
         let scratch = try TemporaryFolder()

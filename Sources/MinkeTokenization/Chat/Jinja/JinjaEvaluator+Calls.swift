@@ -22,6 +22,7 @@ extension JinjaEvaluator {
 
     private mutating func run(_ macro: JinjaMacro, _ arguments: JinjaArgumentValues, line: Int) throws -> JinjaValue {
         let names = macro.parameters.map(\.name)
+        try count(names.count * (1 + arguments.named.count), line: line)
         guard arguments.positional.count <= names.count, arguments.named.keys.allSatisfy(names.contains) else {
             throw failure("macro '\(macro.name)' does not take these arguments", line: line)
         }
@@ -85,7 +86,7 @@ extension JinjaEvaluator {
     ) throws -> JinjaValue {
         switch receiver {
         case .text(let text):
-            try count(text.count / 64, line: line)
+            try count(.copying, text.count, line: line)
             if let value = try textMethod(name, text, arguments, line: line) { return value }
         case .object(let object):
             try count(object.count, line: line)
@@ -95,6 +96,7 @@ extension JinjaEvaluator {
             case "values": return .list(object.pairs.map(\.value))
             case "get":
                 let fallback = arguments.value(1, "default") ?? .none
+                try count(.hashing, arguments.value(0, "key")?.textValue?.count ?? 0, line: line)
                 return arguments.value(0, "key")?.textValue.flatMap { object[$0] } ?? fallback
             default: break
             }
@@ -134,6 +136,13 @@ extension JinjaEvaluator {
             return value < 0 ? .max : value
         }
         switch name {
+        case "strip", "lstrip", "rstrip":
+            try count(.hashing, textArgument(0)?.count ?? 0, line: line)
+        case "upper", "lower", "title", "capitalize", "isdigit":
+            try count(.rewriting, text.count, line: line)
+        default: break
+        }
+        switch name {
         case "strip": return .text(text.stripped(try textArgument(0)))
         case "lstrip": return .text(text.stripped(try textArgument(0), right: false))
         case "rstrip": return .text(text.stripped(try textArgument(0), left: false))
@@ -145,6 +154,8 @@ extension JinjaEvaluator {
             var patterns = [MarkedText]()
             if case .list(let values)? = arguments.positional.first {
                 patterns = values.compactMap(\.textValue)
+                try count(patterns.count, line: line)
+                for pattern in patterns { try count(.copying, pattern.count, line: line) }
             } else {
                 patterns = [try required(0)]
             }
@@ -172,7 +183,9 @@ extension JinjaEvaluator {
             return .list(parts.map { .text($0) })
         case "splitlines": return .list(try parts(line: line, text.lines).map { .text($0) })
         case "join":
-            let parts = try elements(of: arguments.positional.first ?? .list([]), line: line).map(\.string)
+            let values = try elements(of: arguments.positional.first ?? .list([]), line: line)
+            try checkNesting(of: .list(values), isWritten: true, line: line)
+            let parts = values.map(\.string)
             return .text(try checked(MarkedText.joined(parts, separator: text), line: line))
         case "removeprefix":
             let prefix = try required(0)

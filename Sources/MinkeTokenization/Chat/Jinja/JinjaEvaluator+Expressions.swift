@@ -22,7 +22,7 @@ extension JinjaEvaluator {
         switch kind {
         case .constant(let value): return value
         case .name(let name):
-            if let value = lookup(name) { return value }
+            if let value = try lookup(name, line: line) { return value }
             return Self.functions.contains(name) ? .function(name) : .undefined("'\(name)' is undefined")
         case .list(let elements):
             var values: [JinjaValue] = []
@@ -58,9 +58,16 @@ extension JinjaEvaluator {
 
     mutating func values(_ arguments: JinjaArguments) throws -> JinjaArgumentValues {
         var values = JinjaArgumentValues()
-        for argument in arguments.positional { values.positional.append(try evaluate(argument)) }
-        for (name, argument) in arguments.named { values.named[name] = try evaluate(argument) }
+        for argument in arguments.positional { values.positional.append(try self.argument(argument)) }
+        for (name, argument) in arguments.named { values.named[name] = try self.argument(argument) }
         return values
+    }
+
+    /// The value of an argument; whoever takes a text reads it.
+    private mutating func argument(_ expression: JinjaExpression) throws -> JinjaValue {
+        let value = try evaluate(expression)
+        try count(.copying, value.textValue?.count ?? 0, line: expression.line)
+        return value
     }
 
     private mutating func object(
@@ -71,6 +78,7 @@ extension JinjaEvaluator {
             guard let key = try evaluate(key).textValue else {
                 throw failure("a key of a dict that is no string", line: line)
             }
+            try count(.hashing, key.count, line: line)
             object[key] = try evaluate(value)
         }
         return try checkNesting(of: .object(object), line: line)
@@ -92,7 +100,7 @@ extension JinjaEvaluator {
     }
 
     private mutating func item(_ index: JinjaValue, of value: JinjaValue, line: Int) throws -> JinjaValue {
-        try count((index.textValue?.count ?? 0) / 64, line: line)
+        try count(.hashing, index.textValue?.count ?? 0, line: line)
         switch (value, index) {
         case (.object(let object), .text(let key)):
             return object[key] ?? .undefined("'dict object' has no attribute '\(key.text.prefix(80))'")
@@ -134,7 +142,7 @@ extension JinjaEvaluator {
         let start = place(numbers[0], step > 0 ? 0 : length - 1)
         let stop = place(numbers[1], step > 0 ? length : -1)
         let places = Array(stride(from: start, to: stop, by: step))
-        try count(places.count / 64, line: line)
+        try count(.copying, places.count, line: line)
         if case .list(let values) = value { return .list(places.map { values[$0] }) }
         return .text(MarkedText(units: places.map { value.string.units[$0] }))
     }
@@ -166,7 +174,7 @@ extension JinjaEvaluator {
         let second = try evaluate(right)
         switch (operation, first, second) {
         case ("~", _, _):
-            try checkNesting(of: .list([first, second]), line: line)
+            for value in [first, second] { try checkNesting(of: value, isWritten: true, line: line) }
             return .text(try checked(first.string + second.string, line: line))
         case ("+", .text(let left), .text(let right)): return .text(try checked(left + right, line: line))
         case ("+", .list(let left), .list(let right)):
@@ -244,7 +252,8 @@ extension JinjaEvaluator {
             let isLess: Bool
             let isMore: Bool
             if let left = left.textValue, let right = right.textValue {
-                try count(1 + (left.count + right.count) / 64, line: line)
+                try count(line: line)
+                try count(.copying, left.count + right.count, line: line)
                 (isLess, isMore) = (left < right, right < left)
             } else if let left = left.doubleValue, let right = right.doubleValue {
                 (isLess, isMore) = (left < right, left > right)
@@ -268,12 +277,14 @@ extension JinjaEvaluator {
             guard let pattern = element.textValue else {
                 throw failure("'in <string>' requires string as left operand, not \(element.typeName)", line: line)
             }
-            try count(text.count / 64, line: line)
+            try count(.copying, text.count + pattern.count, line: line)
             return text.find(pattern) != nil
         case .list(let values):
             try checkNesting(of: container, line: line)
             return values.contains { JinjaValue.areEqual($0, element) }
-        case .object(let object): return element.textValue.map { object[$0] != nil } ?? false
+        case .object(let object):
+            try count(.hashing, element.textValue?.count ?? 0, line: line)
+            return element.textValue.map { object[$0] != nil } ?? false
         case .undefined: return false
         default: throw failure("argument of type '\(container.typeName)' is not iterable", line: line)
         }

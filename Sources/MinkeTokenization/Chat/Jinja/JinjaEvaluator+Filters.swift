@@ -5,7 +5,8 @@ extension JinjaEvaluator {
     mutating func apply(
         _ name: String, to value: JinjaValue, _ arguments: JinjaArgumentValues, line: Int
     ) throws -> JinjaValue {
-        try count(1 + (value.textValue?.count ?? 0) / 64, line: line)
+        try count(line: line)
+        try count(.copying, value.textValue?.count ?? 0, line: line)
         if let result = try textFilter(name, value, arguments, line: line) { return result }
         if let result = try sequenceFilter(name, value, arguments, line: line) { return result }
         switch name {
@@ -50,8 +51,13 @@ extension JinjaEvaluator {
                 "indent",
             ].contains(name)
         else { return nil }
-        try checkNesting(of: value, line: line)
+        try checkNesting(of: value, isWritten: true, line: line)
         let text = value.string
+        switch name {
+        case "trim": try count(.hashing, arguments.value(0, "chars")?.textValue?.count ?? 0, line: line)
+        case "upper", "lower", "title", "capitalize": try count(.rewriting, text.count, line: line)
+        default: break
+        }
         switch name {
         case "trim": return .text(text.stripped(arguments.value(0, "chars")?.textValue))
         case "upper": return .text(text.mapped { $0.uppercased() })
@@ -65,7 +71,9 @@ extension JinjaEvaluator {
             let limit = arguments.value(2, "count")?.intValue ?? .max
             return .text(try replace(old, in: text, with: new, limit: limit, line: line))
         case "tojson":
-            return .text(try checked(JinjaJSON(arguments).text(of: value, line: line), line: line))
+            let json = try checked(JinjaJSON(arguments).text(of: value, line: line), line: line)
+            try count(.hashing, json.count, line: line)
+            return .text(json)
         case "indent":
             let width = min(max(0, arguments.value(0, "width")?.intValue ?? 4), 256)
             let blanks =
@@ -102,6 +110,7 @@ extension JinjaEvaluator {
                 throw failure("\(name) takes a dict, not \(value.typeName)", line: line)
             }
             try count(object.count, line: line)
+            if name == "dictsort" { for key in object.keys { try count(.rewriting, key.count, line: line) } }
             let pairs = name == "items" ? object.pairs : object.pairs.sorted { $0.key < $1.key }
             return .list(pairs.map { .list([.text($0.key), $0.value]) })
         }
@@ -113,9 +122,10 @@ extension JinjaEvaluator {
         case "list": return .list(values)
         case "reverse": return .list(values.reversed())
         case "join":
-            try checkNesting(of: .list(values), line: line)
+            try checkNesting(of: .list(values), isWritten: true, line: line)
             var parts = values
             if let key = arguments.value(1, "attribute")?.textValue {
+                try countKey(key.text, values.count, line: line)
                 parts = try values.map { try attribute(key.text, of: $0, line: line) }
             }
             let separator = arguments.value(0, "d")?.string ?? MarkedText()
@@ -151,10 +161,17 @@ extension JinjaEvaluator {
         }
     }
 
+    /// Counts what it takes to look for an attribute in some values.
+    private mutating func countKey(_ key: String?, _ values: Int, line: Int) throws {
+        try count(values, line: line)
+        try count(values * (key?.utf8.count ?? 0) / Work.hashing.rawValue, line: line)
+    }
+
     private mutating func sorted(_ values: [JinjaValue], by key: String?, line: Int) throws -> [JinjaValue] {
-        try count(values.count * 8, line: line)
+        try countKey(key, values.count * 8, line: line)
         let keyed = try values.map { value in
             let sortKey = try key.map { try attribute($0, of: value, line: line) } ?? value
+            try count(.rewriting, sortKey.textValue?.count ?? 0, line: line)
             // As in the library, letters sort without regard to their case.
             return (value, sortKey.textValue.map { .text($0.mapped { $0.lowercased() }) } ?? sortKey)
         }
@@ -168,6 +185,7 @@ extension JinjaEvaluator {
         _ values: [JinjaValue], _ arguments: JinjaArgumentValues, line: Int
     ) throws -> [JinjaValue] {
         if let key = arguments.named["attribute"]?.textValue?.text {
+            try countKey(key, values.count, line: line)
             return try values.map { value in
                 let found = try attribute(key, of: value, line: line)
                 return found.isUndefined ? arguments.named["default"] ?? found : found
@@ -194,6 +212,7 @@ extension JinjaEvaluator {
                 throw failure("\(name) takes an attribute", line: line)
             }
             key = text
+            try countKey(key, values.count, line: line)
         }
         let test = rest.popFirst()?.textValue?.text
         let operands = JinjaArgumentValues(positional: Array(rest))
@@ -211,7 +230,9 @@ extension JinjaEvaluator {
     mutating func holds(
         _ test: String, _ value: JinjaValue, _ arguments: JinjaArgumentValues, line: Int
     ) throws -> Bool {
-        try count(1 + (value.textValue?.count ?? 0) / 64, line: line)
+        try count(line: line)
+        try count(
+            test == "upper" || test == "lower" ? .rewriting : .copying, value.textValue?.count ?? 0, line: line)
         func operand() throws -> JinjaValue {
             guard let first = arguments.positional.first else {
                 throw failure("the test '\(test)' is missing its argument", line: line)

@@ -4,12 +4,24 @@ import MinkeFiles
 ///
 /// What it may use is bounded: steps, the length of strings and output, and the depth of calls.
 struct JinjaEvaluator {
-    static let maximumSteps = 1_000_000
+    static let maximumSteps = 500_000
     static let maximumDepth = 180
     static let maximumNesting = 160
     static let maximumOutput = 4 << 20
     /// What a round of a loop counts for: making `loop` takes as long as so many nodes.
     static let roundSteps = 12
+    /// Scopes that can be searched for a name in the time of one step.
+    private static let scopesPerStep = 4
+
+    /// What is done with characters, by how many of them take the time of one step.
+    enum Work: Int {
+        /// Copied, compared or searched.
+        case copying = 64
+        /// Put into sets, or used as keys.
+        case hashing = 16
+        /// Turned into Swift's strings, and those into others.
+        case rewriting = 4
+    }
 
     /// How a list of statements ended.
     enum Flow {
@@ -25,7 +37,7 @@ struct JinjaEvaluator {
 
     func failure(_ problem: String, line: Int) -> InputError { InputError(problem, at: "template line \(line)") }
 
-    /// Counts work, which is about one step for a node and for every 64 characters.
+    /// Counts work: a step is what a node of the template takes.
     mutating func count(_ work: Int = 1, line: Int) throws {
         steps += work
         if steps > Self.maximumSteps {
@@ -33,12 +45,16 @@ struct JinjaEvaluator {
         }
     }
 
+    mutating func count(_ work: Work, _ characters: Int, line: Int) throws {
+        try count(characters / work.rawValue, line: line)
+    }
+
     /// A text that was made, if it is not too long.
     mutating func checked(_ text: MarkedText?, line: Int) throws -> MarkedText {
         guard let text, text.count <= MarkedText.maximumCount else {
             throw failure("a string of more than \(MarkedText.maximumCount) characters", line: line)
         }
-        try count(text.count / 64, line: line)
+        try count(.copying, text.count, line: line)
         return text
     }
 
@@ -63,17 +79,29 @@ struct JinjaEvaluator {
 
     /// Counts all that is in `value`, whose parts may be shared, and refuses what is nested so deeply that walking it is
     /// dangerous, or holds a namespace, which could hold itself.
+    ///
+    /// - Parameter isWritten: whether the value is to become text; texts within it are quoted then, and copied once for
+    ///   every list or dict that they are in.
     @discardableResult
-    mutating func checkNesting(of value: JinjaValue, line: Int, depth: Int = 0) throws -> JinjaValue {
+    mutating func checkNesting(
+        of value: JinjaValue, isWritten: Bool = false, line: Int, depth: Int = 0
+    ) throws -> JinjaValue {
         if depth > Self.maximumNesting { throw failure("lists and dicts nested too deeply", line: line) }
         switch value {
         case .list(let values):
             try count(1 + values.count, line: line)
-            for value in values { try checkNesting(of: value, line: line, depth: depth + 1) }
+            for value in values {
+                try checkNesting(of: value, isWritten: isWritten, line: line, depth: depth + 1)
+            }
         case .object(let object):
             try count(1 + object.count, line: line)
-            for (_, value) in object.pairs { try checkNesting(of: value, line: line, depth: depth + 1) }
-        case .text(let text): try count(text.count / 64, line: line)
+            for (key, value) in object.pairs {
+                try count(isWritten ? .rewriting : .hashing, key.count, line: line)
+                try checkNesting(of: value, isWritten: isWritten, line: line, depth: depth + 1)
+            }
+        case .text(let text):
+            try count(.copying, text.count * (1 + depth), line: line)
+            if isWritten, depth > 0 { try count(.rewriting, text.count, line: line) }
         case .namespace where depth > 0: throw failure("a namespace cannot be part of another value", line: line)
         default: break
         }
@@ -109,7 +137,8 @@ struct JinjaEvaluator {
         guard output.count + text.count <= Self.maximumOutput else {
             throw failure("the template writes more than \(Self.maximumOutput) characters", line: line)
         }
-        try count(1 + text.count / 64, line: line)
+        try count(line: line)
+        try count(.copying, text.count, line: line)
         output.append(text)
     }
 
@@ -118,7 +147,7 @@ struct JinjaEvaluator {
         case .data(let text): try write(text, line: 0, into: &output)
         case .print(let expression):
             let value = try evaluate(expression)
-            try checkNesting(of: value, line: expression.line)
+            try checkNesting(of: value, isWritten: true, line: expression.line)
             try write(value.string, line: expression.line, into: &output)
         case .branches(let branches):
             for (condition, body) in branches {
@@ -171,7 +200,7 @@ struct JinjaEvaluator {
         switch target {
         case .name(let name): scopes[scopes.count - 1][name] = value
         case .attribute(let name, let key):
-            guard case .namespace(let namespace)? = lookup(name) else {
+            guard case .namespace(let namespace)? = try lookup(name, line: line) else {
                 throw failure("cannot assign attribute '\(key)' on a value that is no namespace", line: line)
             }
             try checkNesting(of: .list([value]), line: line)
@@ -185,7 +214,8 @@ struct JinjaEvaluator {
         }
     }
 
-    func lookup(_ name: String) -> JinjaValue? {
+    mutating func lookup(_ name: String, line: Int) throws -> JinjaValue? {
+        try count(scopes.count / Self.scopesPerStep, line: line)
         for scope in scopes.reversed() { if let value = scope[name] { return value } }
         return nil
     }

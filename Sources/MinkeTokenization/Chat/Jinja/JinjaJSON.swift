@@ -69,6 +69,11 @@ struct JinjaJSON {
 extension MarkedText {
     mutating func append(template text: String) { append(MarkedText(text, isTemplate: true)) }
 
+    /// What control characters are written as, by their codes.
+    private static let controlEscapes: [[UInt32]] = (0..<0x20).map { (code: UInt8) in
+        JSON.string(String(Unicode.Scalar(code))).pythonText().unicodeScalars.dropFirst().dropLast().map(\.value)
+    }
+
     /// The text as a JSON string; escapes have the origin of what they stand for.
     fileprivate var quotedForJSON: MarkedText {
         var result: [UInt32] = [0x22]
@@ -77,9 +82,8 @@ extension MarkedText {
             if value >= 0x20 {
                 if value == 0x22 || value == 0x5C { result.append(0x5C | unit & Self.contentBit) }
                 result.append(unit)
-            } else if let scalar = Unicode.Scalar(value) {
-                let escaped = JSON.string(String(scalar)).pythonText().unicodeScalars.dropFirst().dropLast()
-                result += escaped.map { $0.value | unit & Self.contentBit }
+            } else {
+                for escape in Self.controlEscapes[Int(value)] { result.append(escape | unit & Self.contentBit) }
             }
         }
         return MarkedText(units: result + [0x22])

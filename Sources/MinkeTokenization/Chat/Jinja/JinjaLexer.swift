@@ -187,6 +187,9 @@ struct JinjaLexer {
 
     // MARK: Inside of tags
 
+    /// Names are looked up again and again.
+    private static let longestName = 256
+
     private static let symbols = [
         "==", "!=", "<=", ">=", "//", "**", "+", "-", "*", "/", "%", "~", "<", ">", "=", ".", ",", ":", "|", "(", ")",
         "[", "]", "{", "}",
@@ -202,6 +205,9 @@ struct JinjaLexer {
                 next == "_" || next.properties.isXIDContinue
             {
                 position += 1
+            }
+            guard position - start <= Self.longestName else {
+                throw failure("a name of more than \(Self.longestName) characters")
             }
             return emit(.name(text(start..<position)))
         }

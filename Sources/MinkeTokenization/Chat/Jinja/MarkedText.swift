@@ -71,7 +71,7 @@ extension MarkedText: Hashable {
     }
 
     static func < (left: MarkedText, right: MarkedText) -> Bool {
-        left.scalars.lexicographicallyPrecedes(right.scalars)
+        left.units.lazy.map(scalar).lexicographicallyPrecedes(right.units.lazy.map(scalar))
     }
 }
 
@@ -80,8 +80,8 @@ extension MarkedText: Hashable {
 extension MarkedText {
     /// The place of `pattern` at or behind `start`, found in time that grows with the length alone (Knuth, Morris, Pratt).
     func find(_ pattern: MarkedText, from start: Int = 0) -> Int? {
-        let pattern = pattern.scalars
         guard count - start >= pattern.count else { return nil }
+        let pattern = pattern.scalars
         if pattern.isEmpty { return start }
         // By length of what matched: the longest shorter beginning of the pattern that matches there as well.
         var shorter = [0]
@@ -176,7 +176,11 @@ extension MarkedText {
     func repeated(_ times: Int) -> MarkedText? {
         guard times > 0, !isEmpty else { return MarkedText() }
         guard times <= Self.maximumCount / count else { return nil }
-        return MarkedText(units: (0..<times).flatMap { _ in units })
+        if count == 1 { return MarkedText(units: Array(repeating: units[0], count: times)) }
+        var result = MarkedText()
+        result.units.reserveCapacity(count * times)
+        for _ in 0..<times { result.units += units }
+        return result
     }
 
     /// The parts with `separator` between them; nil when the result would be too long.
