@@ -56,7 +56,7 @@ public struct PipelineDrawing {
             <tspan class="note" dx="12">\(summary(plan))</tspan></text>
             <rect class="idle" x="\(number(Self.left))" y="\(number(rowsTop))" \
             width="\(number(plan.timeline.duration * scale))" height="\(number(floor - rowsTop))"/>
-            <text class="tick" transform="translate(16 \(number(middle)) rotate(-90))" text-anchor="middle">rank</text>
+            <text class="tick" transform="translate(16 \(number(middle))) rotate(-90)" text-anchor="middle">rank</text>
 
             """
         for (rank, events) in plan.timeline.ranks.enumerated() {
@@ -89,7 +89,7 @@ public struct PipelineDrawing {
             text += "width=\"\(number(width))\" height=\"\(number(Self.rowHeight - 2))\"/>"
         }
         let label = parts.map { String($0.microBatch) }.joined(separator: "·")
-        if width >= Double(label.count) * 6.4 + 3 {
+        if width >= Double(label.count) * 5.9 + 2.5 {
             text += "<text class=\"label\" x=\"\(number(x + width / 2))\" y=\"\(number(y + 15))\">\(label)</text>"
         }
         return text + "</g>\n"
@@ -192,7 +192,7 @@ public struct PipelineDrawing {
         text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;fill:var(--text)}
         .page{fill:var(--page)}.idle{fill:var(--idle)}.name{font-size:15px;font-weight:600}
         .note{font-size:12px;font-weight:400;fill:var(--muted)}.tick{fill:var(--muted)}
-        .label{font-size:10.5px;text-anchor:middle;fill:var(--label);pointer-events:none}
+        .label{font-size:10px;text-anchor:middle;fill:var(--label);pointer-events:none}
         .axis{stroke:var(--muted);fill:none}.forward{fill:var(--f)}.backward{fill:var(--b)}.input{fill:var(--i)}
         .weight{fill:var(--w)}.second{fill-opacity:.62}.pair{fill:none;stroke:var(--text);stroke-width:1}
         g>rect{stroke:var(--page);stroke-width:.6}g>.pair{stroke:var(--text);stroke-width:.9}

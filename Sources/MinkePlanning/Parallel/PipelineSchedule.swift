@@ -115,7 +115,8 @@ public enum PipelineSchedule: String, CaseIterable, Sendable {
         case .interleaved:
             guard microBatches.isMultiple(of: ranks) else {
                 throw InputError(
-                    "the interleaved schedule needs micro-batches in multiples of the \(ranks) ranks, not \(microBatches)")
+                    "the interleaved schedule needs micro-batches in multiples of the \(ranks) ranks, "
+                        + "not \(microBatches)")
             }
         case .dualPipe:
             guard ranks.isMultiple(of: 2) else {
