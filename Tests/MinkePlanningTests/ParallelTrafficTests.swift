@@ -54,9 +54,9 @@ struct ParallelTrafficTests {
     }
 
     @Test func `Vectors have their scales`() {
-        #expect(WireFormat.fp8.bytes(7168) == 7168 + 56 * 4)
-        #expect(WireFormat.fp8.bytes(129) == 129 + 2 * 4)
-        #expect(WireFormat.bf16.bytes(7168) == 14336)
+        #expect(TransferFormat.fp8.bytes(7168) == 7168 + 56 * 4)
+        #expect(TransferFormat.fp8.bytes(129) == 129 + 2 * 4)
+        #expect(TransferFormat.bf16.bytes(7168) == 14336)
     }
 
     @Test func `Collectives take what bandwidth and latency allow`() throws {

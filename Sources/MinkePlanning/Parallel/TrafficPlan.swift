@@ -6,9 +6,9 @@ public struct TrafficPlan: Equatable, Sendable {
     public struct Load: Equatable, Sendable {
         public var hiddenSize: Int
         /// How a token goes to its experts.
-        public var dispatch: WireFormat
+        public var dispatch: TransferFormat
         /// How their results come back.
-        public var combine: WireFormat
+        public var combine: TransferFormat
         /// Tokens that each device routes at once.
         public var tokensPerDevice: Int
         /// Bytes of gradients that each device has to sum up with the others.
@@ -16,7 +16,7 @@ public struct TrafficPlan: Equatable, Sendable {
 
         /// - Throws: ``InputError`` for sizes that are not positive or out of bounds.
         public init(
-            hiddenSize: Int, dispatch: WireFormat = .fp8, combine: WireFormat = .bf16, tokensPerDevice: Int,
+            hiddenSize: Int, dispatch: TransferFormat = .fp8, combine: TransferFormat = .bf16, tokensPerDevice: Int,
             gradientBytes: Double
         ) throws {
             guard (1...1_000_000).contains(hiddenSize), (1...1_000_000_000).contains(tokensPerDevice) else {

@@ -1,5 +1,5 @@
 /// How activations are written when they are sent.
-public enum WireFormat: String, CaseIterable, Sendable {
+public enum TransferFormat: String, CaseIterable, Sendable {
     /// A byte a value, and a float32 scale for every 128 values.
     case fp8
     /// Two bytes a value.
