@@ -78,6 +78,7 @@ extension PlacementPlan {
             "placement: \(expertCount) experts in \(layout.groups) groups (--groups), \(layout.replicas) replicas "
                 + "(--replicas) on \(layout.devices) devices of \(layout.nodes) nodes, \(policy.rawValue)",
             "assumed: loads of \(origin) (--loads, --zipf); replicas share an expert's tokens evenly",
+            "measured: " + (measuredOrigin.map { "on \($0)" } ?? "on the same loads, as if they were known beforehand"),
             "", "busiest over mean", ModelSummary.table([heading] + rows),
         ]
         if layers.count > Self.listed { lines.append("\(layers.count - Self.listed) more layers are in --json") }
@@ -118,7 +119,7 @@ extension TrafficPlan {
             "  latency \(Self.time(network.intraLatency)) and \(Self.time(network.interLatency)) (--intra-latency, "
                 + "--inter-latency), width \(load.hiddenSize) (--hidden), \(load.dispatch.rawValue) out, "
                 + "\(load.combine.rawValue) back,",
-            "  all experts equally likely, \(HumanFormat.grouped(routes[0].traffic.tokens)) tokens simulated",
+            "  all experts equally likely, \(HumanFormat.grouped(routes[0].traffic.tokens)) tokens simulated (--simulated-tokens, --seed)",
             "", ModelSummary.table([heading] + rows), "",
             "any experts equally likely: \(HumanFormat.fixed(shape.expectedNodes, 3)) nodes a token without limit, by "
                 + "counting",

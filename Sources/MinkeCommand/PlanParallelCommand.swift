@@ -36,12 +36,13 @@ struct PlanParallelCommand: ParsableCommand {
     @OptionGroup(title: "Network") var network: NetworkArguments
 
     @Option(help: "Seed of synthetic loads and of routing.")
-    var seed: UInt64 = 0
+    var seed = 0
 
     @Flag(help: "Print one JSON object instead of tables.")
     var json = false
 
     func validate() throws {
+        if seed < 0 { throw ValidationError("--seed must not be negative") }
         if pipeline.svg != nil, !includes(.pipeline) {
             throw ValidationError("--svg draws the pipeline: --only leaves it out")
         }
@@ -50,7 +51,8 @@ struct PlanParallelCommand: ParsableCommand {
     private func includes(_ part: Part) -> Bool { only.isEmpty || only.contains(part) }
 
     func run() throws {
-        var object = JSON.Object()
+        let seed = UInt64(seed)
+        var object: JSON.Object = ["seed": .integer(self.seed)]
         var sections: [String] = []
         if includes(.pipeline) {
             let plans = try pipeline.plans()
@@ -62,7 +64,8 @@ struct PlanParallelCommand: ParsableCommand {
             let cluster = try network.cluster()
             let loads = try experts.loads(seed: seed)
             if includes(.placement) {
-                let plan = try PlacementPlan(loads, layout: experts.layout(loads, cluster: cluster))
+                let plan = try PlacementPlan(
+                    loads, layout: experts.layout(loads, cluster: cluster), measuredOn: experts.testLoads())
                 object["placement"] = plan.json
                 sections.append(plan.text)
             }
@@ -133,6 +136,10 @@ struct ExpertArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Only the last recorded steps (default: all).", valueName: "n"))
     var lastSteps: Int?
 
+    @Option(
+        help: ArgumentHelp("Place by the steps before the last n, and measure on those.", valueName: "n"))
+    var testSteps: Int?
+
     @Option(help: ArgumentHelp("Routed experts of a layer (default: 256, or those recorded).", valueName: "n"))
     var experts: Int?
 
@@ -158,15 +165,26 @@ struct ExpertArguments: ParsableArguments {
     var simulatedTokens = 10_000
 
     func validate() throws {
-        if loads == nil, lastSteps != nil { throw ValidationError("--last-steps is for recorded --loads") }
+        if loads == nil, lastSteps != nil || testSteps != nil {
+            throw ValidationError("--last-steps and --test-steps are for recorded --loads")
+        }
+        if let testSteps, testSteps < 1 { throw ValidationError("--test-steps must be 1 or more") }
         if loads != nil, experts != nil {
             throw ValidationError("--experts is for synthetic loads: --loads has its own")
         }
     }
 
     func loads(seed: UInt64) throws -> ExpertLoads {
-        if let loads { return try ExpertLoads(contentsOf: loads, lastSteps: lastSteps) }
+        if let loads {
+            return try ExpertLoads(contentsOf: loads, lastSteps: lastSteps, skippedSteps: testSteps ?? 0)
+        }
         return try ExpertLoads(zipf: zipf, experts: experts ?? 256, layers: layers, seed: seed)
+    }
+
+    /// The loads that a placement is measured on, where they are not those that it is made for.
+    func testLoads() throws -> ExpertLoads? {
+        guard let loads, let testSteps else { return nil }
+        return try ExpertLoads(contentsOf: loads, lastSteps: testSteps)
     }
 
     func layout(_ loads: ExpertLoads, cluster: ClusterNetwork) throws -> ExpertPlacement.Layout {

@@ -99,6 +99,11 @@ struct ParallelPlacementTests {
             #expect(all.values == [[5, 4, 3, 2], [6, 7, 8, 9]])
             let last = try ExpertLoads(contentsOf: path, lastSteps: 1)
             #expect(last.values == [[1, 1, 1, 1], [5, 5, 5, 5]])
+            let before = try ExpertLoads(contentsOf: path, skippedSteps: 1)
+            #expect(before.values == [[4, 3, 2, 1], [1, 2, 3, 4]])
+            #expect(throws: InputError.self) { try ExpertLoads(contentsOf: path, skippedSteps: 2) }
+            #expect(throws: InputError.self) { try ExpertLoads(contentsOf: path, skippedSteps: -1) }
+            #expect(throws: InputError.self) { try ExpertLoads(contentsOf: path, lastSteps: 0) }
         }
     }
 
@@ -116,6 +121,20 @@ struct ParallelPlacementTests {
             }
         }
         #expect(throws: InputError.self) { try ExpertLoads(contentsOf: "/nonexistent/metrics.jsonl") }
+    }
+
+    /// Placed for experts 0 and 1 being busy, two replicas of them; met by expert 3 being the busy one.
+    @Test func `A placement can be measured on loads that it was not made for`() throws {
+        let made = try ExpertLoads(layers: [0], values: [[8, 8, 1, 1]], origin: "made")
+        let met = try ExpertLoads(layers: [0], values: [[1, 1, 1, 9]], origin: "met")
+        let layout = try ExpertPlacement.Layout(replicas: 6, groups: 1, nodes: 1, devices: 2)
+        let plan = try PlacementPlan(made, layout: layout, measuredOn: met)
+        #expect(plan.layers[0].placement.counts == [2, 2, 1, 1])
+        #expect(plan.layers[0].before.devices == 10.0 / 6)
+        #expect(plan.layers[0].after.devices == 10.0 / 6)
+        #expect(plan.measuredOrigin == "met")
+        let other = try ExpertLoads(layers: [1], values: [[1, 1, 1, 9]], origin: "other")
+        #expect(throws: InputError.self) { try PlacementPlan(made, layout: layout, measuredOn: other) }
     }
 
     @Test func `Layouts that do not divide are refused`() throws {

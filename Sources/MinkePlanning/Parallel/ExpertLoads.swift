@@ -70,22 +70,29 @@ public struct ExpertLoads: Equatable, Sendable {
 
     /// Sums up what a training run recorded: the lines of its `metrics.jsonl` that have `expert_load`.
     ///
-    /// - Parameter lastSteps: sum only this many recorded steps, the last ones; nil for all.
+    /// - Parameters:
+    ///   - lastSteps: sum only this many recorded steps, the last ones; nil for all.
+    ///   - skippedSteps: leave out this many at the end first, to measure on them what the others foretell.
     /// - Throws: ``InputError`` when the file cannot be read, a line is not JSON, or no line has loads.
-    public init(contentsOf path: String, lastSteps: Int? = nil) throws {
+    public init(contentsOf path: String, lastSteps: Int? = nil, skippedSteps: Int = 0) throws {
         if let lastSteps, lastSteps < 1 {
             throw InputError("loads of the last \(lastSteps) steps", remedy: "give 1 or more")
+        }
+        if skippedSteps < 0 {
+            throw InputError("loads without the last \(skippedSteps) steps", remedy: "give 0 or more")
         }
         let file = try MappedFile(path: path)
         file.advise(.sequential)
         do {
-            self = try file.withBytes { try Self.sum($0, path: path, lastSteps: lastSteps) }
+            self = try file.withBytes { try Self.sum($0, path: path, lastSteps: lastSteps, skippedSteps: skippedSteps) }
         } catch let error as InputError {
             throw error.location?.hasPrefix(path) == true ? error : error.located(at: path)
         }
     }
 
-    private static func sum(_ bytes: UnsafeRawBufferPointer, path: String, lastSteps: Int?) throws -> ExpertLoads {
+    private static func sum(
+        _ bytes: UnsafeRawBufferPointer, path: String, lastSteps: Int?, skippedSteps: Int
+    ) throws -> ExpertLoads {
         var lines: [(number: Int, range: Range<Int>)] = []
         var start = 0
         var number = 0
@@ -101,16 +108,24 @@ public struct ExpertLoads: Equatable, Sendable {
         }
         var sums: [Int: [Double]] = [:]
         var steps = 0
+        var skipped = 0
         for line in lines.reversed() where steps < lastSteps ?? .max {
             let text = UnsafeRawBufferPointer(rebasing: bytes[line.range])
             if text.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") }) { continue }
             do {
                 guard let recorded = try JSON(parsing: text)["expert_load"] else { continue }
+                guard skipped >= skippedSteps else {
+                    skipped += 1
+                    continue
+                }
                 try add(recorded, to: &sums)
             } catch let error as InputError {
                 throw error.located(at: "line \(line.number)")
             }
             steps += 1
+        }
+        guard !sums.isEmpty || skipped == 0 else {
+            throw InputError("has \(skipped) steps with expert loads, all of which are left out")
         }
         guard !sums.isEmpty else {
             throw InputError(
@@ -119,7 +134,8 @@ public struct ExpertLoads: Equatable, Sendable {
         }
         let layers = sums.keys.sorted()
         return try ExpertLoads(
-            layers: layers, values: layers.map { sums[$0] ?? [] }, origin: "\(path), \(steps) recorded steps")
+            layers: layers, values: layers.map { sums[$0] ?? [] },
+            origin: "\(path), \(steps) recorded steps" + (skipped > 0 ? " before the last \(skipped)" : ""))
     }
 
     private static func add(_ recorded: JSON, to sums: inout [Int: [Double]]) throws {

@@ -80,8 +80,8 @@ public struct PipelineDrawing {
         var text = "<g><title>rank \(rank): \(told), \(short(event.start)) to \(short(event.end))</title>"
         for (index, part) in parts.enumerated() {
             let top = y + 1 + Double(index) * height
-            let second = isSecondDirection(part, plan: plan) ? " second" : ""
-            text += "<rect class=\"\(Self.colour(part.pass))\(second)\" x=\"\(number(x))\" y=\"\(number(top))\" "
+            let kind = (isSecondDirection(part, plan: plan) ? " second" : "") + (parts.count > 1 ? " half" : "")
+            text += "<rect class=\"\(Self.colour(part.pass))\(kind)\" x=\"\(number(x))\" y=\"\(number(top))\" "
             text += "width=\"\(number(width))\" height=\"\(number(height))\"/>"
         }
         if parts.count > 1 {
@@ -194,7 +194,9 @@ public struct PipelineDrawing {
         .note{font-size:12px;font-weight:400;fill:var(--muted)}.tick{fill:var(--muted)}
         .label{font-size:10px;text-anchor:middle;fill:var(--label);pointer-events:none}
         .axis{stroke:var(--muted);fill:none}.forward{fill:var(--f)}.backward{fill:var(--b)}.input{fill:var(--i)}
-        .weight{fill:var(--w)}.second{fill-opacity:.62}.pair{fill:none;stroke:var(--text);stroke-width:1}
+        .weight{fill:var(--w)}.half{stroke:none}
+        .forward.second{fill:#94c6e8}.backward.second{fill:#eebb80}.input.second{fill:#f0d894}.weight.second{fill:#89cbb3}
+        .pair{fill:none;stroke:var(--text);stroke-width:1}
         g>rect{stroke:var(--page);stroke-width:.6}g>.pair{stroke:var(--text);stroke-width:.9}
 
         """

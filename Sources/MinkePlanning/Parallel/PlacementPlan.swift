@@ -22,14 +22,27 @@ public struct PlacementPlan: Equatable, Sendable {
     }
 
     public let layout: ExpertPlacement.Layout
+    /// Where the loads are from that experts were placed by.
     public let origin: String
+    /// Where the loads are from that the placement was measured on, when others.
+    public let measuredOrigin: String?
     public let expertCount: Int
     public let layers: [Layer]
 
     /// Places every layer.
     ///
-    /// - Throws: ``InputError`` for a layout that does not fit the experts (``ExpertPlacement``).
-    public init(_ loads: ExpertLoads, layout: ExpertPlacement.Layout) throws {
+    /// - Parameters:
+    ///   - loads: what the placement is made for.
+    ///   - measured: what it then meets; nil where that is the same, which no placement made beforehand has.
+    /// - Throws: ``InputError`` for a layout that does not fit the experts (``ExpertPlacement``), or other layers or
+    ///   experts in `measured`.
+    public init(_ loads: ExpertLoads, layout: ExpertPlacement.Layout, measuredOn measured: ExpertLoads? = nil) throws {
+        let met = measured ?? loads
+        guard met.layers == loads.layers, met.expertCount == loads.expertCount else {
+            throw InputError(
+                "experts are placed for \(loads.layers.count) layers of \(loads.expertCount), and measured on "
+                    + "\(met.layers.count) of \(met.expertCount)")
+        }
         // Giving one replica more looks at all experts of a node.
         let work = loads.layers.count.multipliedReportingOverflow(by: loads.expertCount * layout.replicas)
         guard !work.overflow, work.partialValue <= 1 << 30 else {
@@ -40,8 +53,10 @@ public struct PlacementPlan: Equatable, Sendable {
         self.layout = layout
         origin = loads.origin
         expertCount = loads.expertCount
-        layers = try zip(loads.layers, loads.values).map { layer, values in
-            let placement = try ExpertPlacement(loads: values, layout: layout)
+        measuredOrigin = measured?.origin
+        layers = try loads.layers.indices.map { index in
+            let placement = try ExpertPlacement(loads: loads.values[index], layout: layout)
+            let values = met.values[index]
             var before = [Double](repeating: 0, count: layout.devices)
             for (expert, load) in values.enumerated() { before[expert * layout.devices / values.count] += load }
             var after = [Double](repeating: 0, count: layout.devices)
@@ -50,7 +65,8 @@ public struct PlacementPlan: Equatable, Sendable {
                 after[replica / room] += values[expert] / Double(placement.counts[expert])
             }
             return Layer(
-                layer: layer, experts: Self.imbalance(values), before: Self.imbalance(before, nodes: layout.nodes),
+                layer: loads.layers[index], experts: Self.imbalance(values),
+                before: Self.imbalance(before, nodes: layout.nodes),
                 after: Self.imbalance(after, nodes: layout.nodes), placement: placement)
         }
     }
@@ -82,7 +98,8 @@ public struct PlacementPlan: Equatable, Sendable {
     /// The plan as JSON: the experts of every device, in order, and what changed.
     public var json: JSON {
         [
-            "origin": .string(origin), "policy": .string(policy.rawValue), "experts": .integer(expertCount),
+            "origin": .string(origin), "measured_on": .string(measuredOrigin ?? origin),
+            "policy": .string(policy.rawValue), "experts": .integer(expertCount),
             "replicas": .integer(layout.replicas), "groups": .integer(layout.groups), "nodes": .integer(layout.nodes),
             "devices": .integer(layout.devices), "mean_before": meanBefore.json, "mean_after": meanAfter.json,
             "layers": .array(
