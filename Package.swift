@@ -19,6 +19,7 @@ let package = Package(
             cSettings: [.unsafeFlags(["-O3"])]
         ),
         .target(name: "MinkeFiles"),
+        .target(name: "MinkePlanning", dependencies: ["MinkeFiles"]),
         .target(name: "MinkeTensors", dependencies: ["CMinkeKernels"]),
         .target(name: "MinkeTokenization", dependencies: ["MinkeFiles"]),
         .target(name: "MinkeCheckpoints", dependencies: ["MinkeFiles", "CMinkeKernels"]),
@@ -29,11 +30,12 @@ let package = Package(
         .executableTarget(
             name: "MinkeCommand",
             dependencies: [
-                "Minke", "MinkeFiles", "MinkeCheckpoints", "MinkeTensors",
+                "Minke", "MinkeFiles", "MinkeCheckpoints", "MinkePlanning", "MinkeTensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
         .testTarget(name: "MinkeFilesTests", dependencies: ["MinkeFiles"]),
+        .testTarget(name: "MinkePlanningTests", dependencies: ["MinkePlanning"]),
         .testTarget(name: "MinkeTensorsTests", dependencies: ["MinkeTensors", "CMinkeKernels"]),
         .testTarget(name: "MinkeTokenizationTests", dependencies: ["MinkeTokenization"]),
         .testTarget(name: "MinkeCheckpointsTests", dependencies: ["MinkeCheckpoints", "CMinkeKernels"]),
