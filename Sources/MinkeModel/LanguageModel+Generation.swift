@@ -49,6 +49,9 @@ extension LanguageModel {
     /// Tokens of one sequence from which on a pass counts as a prompt's.
     private static let longPass = 64
 
+    /// Tokens of a sequence up to which a pass decodes, even where nothing was before them.
+    private static let shortPass = 16
+
     /// Runs the next tokens of several sequences as ``next(_:caches:)`` does, without the output head.
     ///
     /// - Returns: the states after the final norm, `[sequences × tokens, hidden]`, for ``logits(of:)`` and
@@ -101,7 +104,8 @@ extension LanguageModel {
         let counts = caches.map(\.count)
         let batch = SequenceBatch(continuing: counts, length: length)
         var context = LayerContext(batch: batch, rotary: rotary(upTo: (counts.max() ?? 0) + length))
-        context.continues = counts.contains { $0 > 0 }
+        // A few first tokens are decoded too: expanding the latents would mean decoding all of `kv_b_proj` for them.
+        context.continues = length <= Self.shortPass || counts.contains { $0 > 0 }
         return context
     }
 }
