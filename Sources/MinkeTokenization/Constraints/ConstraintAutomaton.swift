@@ -28,7 +28,7 @@ final class ConstraintAutomaton: Sendable {
     static let maximumDepth = 96
 
     private static let maximumConfigurations = 20_000
-    private static let maximumMasks = 128
+    private static let maximumMasks = 512
 
     let trie: TokenTrie
     private let grammar: Grammar
