@@ -45,7 +45,7 @@ public struct AnswerParser: Sendable {
     var mode: Mode
     /// What was taken of the present list of calls before a call of it was understood, to be given back as content.
     var unused: [Symbol] = []
-    /// Whether white space is dropped until something else comes.
+    /// Whether line breaks are dropped until something else comes.
     var skipsSpace = false
     var parameters = ParameterState()
     /// Whether no more comes, so that nothing is held back.
@@ -197,8 +197,7 @@ public struct AnswerParser: Sendable {
     static func isSpace(_ symbol: Symbol) -> Bool { [0x20, 0x09, 0x0A, 0x0D].contains(symbol) }
 
     mutating func skipSpace() {
-        let count = buffer.prefix { Self.isSpace($0) }.count
-        consume(count)
+        consume(buffer.prefix { $0 == 0x0A || $0 == 0x0D }.count)
         if !buffer.isEmpty { skipsSpace = false }
     }
 

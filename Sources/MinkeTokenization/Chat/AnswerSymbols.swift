@@ -43,6 +43,9 @@ struct AnswerSymbols: Sendable {
         return pattern
     }
 
+    /// The token that a symbol stands for; nil for bytes.
+    func control(_ symbol: Symbol) -> Int32? { symbol < 256 ? nil : symbols.first { $0.value == symbol }?.key }
+
     /// The symbols of a token; none for special tokens that are no part of the format.
     func symbols(of id: Int32) -> [Symbol] {
         if let symbol = symbols[id] { return [symbol] }

@@ -17,12 +17,12 @@ struct SchemaCompiler {
     /// How deep schemas may nest while they are compiled.
     private static let maximumDepth = 48
 
-    /// Adds the rule of a schema to `json`.
+    /// Adds the rule of a schema, or of one inside it, to `json`.
     ///
     /// - Throws: ``InputError`` that names the path of what is malformed, contradictory or not supported.
-    static func rule(of schema: JSONSchema, in json: inout JSONGrammar) throws -> Rule {
+    static func rule(of schema: JSONSchema, at node: Node? = nil, in json: inout JSONGrammar) throws -> Rule {
         var compiler = SchemaCompiler(schema: schema, json: json)
-        let rule = try compiler.rule(schema.root)
+        let rule = try compiler.rule(node ?? schema.root)
         json = compiler.json
         return rule
     }
