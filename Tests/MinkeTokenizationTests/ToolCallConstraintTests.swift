@@ -40,18 +40,21 @@ import Testing
             var constraint = constraint
             var parser = AnswerParser(syntax, tokenizer: tokenizer, prompt: ChatPrompt(), tools: Self.tools)
             var events: [AnswerParser.Event] = []
+            var last: Int32?
             for step in 0..<2_000 {
                 var logits = [Float](repeating: 0, count: tokenizer.vocabularySize)
                 constraint.mask(&logits)
                 let allowed = logits.indices.filter { logits[$0] == 0 }.map { Int32($0) }
                 #expect(allowed.contains(stop) == constraint.isComplete)
                 var choice = try #require(allowed.randomElement(using: &generator))
-                // Long texts are brought to their end: by a quote, or by the brackets and tokens behind a value.
-                if step > 30, step % 2 == 0 {
+                // Long texts are brought to their end: by a quote in JSON, by a tag in markup.
+                if step > 30, allowed.count > 100 || step % 2 == 0 {
                     let controls = allowed.filter { id in tokenizer.addedTokens.contains { $0.id == id } }
-                    let closing = ["\"", "</", "<"].compactMap { tokenizer.id(of: $0) }.filter { allowed.contains($0) }
-                    choice = controls.last ?? closing.first ?? choice
+                    let isMarkup = syntax.callMarks == nil && syntax.calls != .tagged
+                    let closing = tokenizer.id(of: !isMarkup ? "\"" : last == tokenizer.id(of: "<") ? "/" : "<")
+                    choice = controls.last ?? allowed.first { $0 == closing } ?? choice
                 }
+                last = choice
                 if choice == stop { break }
                 constraint.advance(choice)
                 events += parser.append(choice)
