@@ -33,7 +33,8 @@ struct ToolCallGrammar {
                 throw InputError("a function without a name", at: "\(place).name")
             }
             if name == nil || name == own {
-                let parameters = function["parameters"] ?? ["type": "object"]
+                // A function that declares no parameters has none.
+                let parameters = function["parameters"] ?? ["type": "object", "additionalProperties": false]
                 calls.append(try call(own, JSONSchema(parameters, name: "\(place).parameters")))
             }
         }
