@@ -36,9 +36,6 @@ struct DecimalRange {
         }
     }
 
-    /// How a number that is being read compares with a bound's size so far: its digits are less, equal or greater.
-    private typealias Order = Int8
-
     enum Phase: Hashable {
         case start, sign, zero
         case whole(Int)
@@ -49,6 +46,7 @@ struct DecimalRange {
     struct Reading: Hashable {
         fileprivate(set) var phase = Phase.start
         fileprivate var isNegative = false
+        /// By bound: whether the digits so far are less (-1), equal or greater (1) than those of its size.
         fileprivate var orders: [Int8]
         /// Rest of the division by the divisor.
         fileprivate var rest = 0
