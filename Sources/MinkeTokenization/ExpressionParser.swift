@@ -1,6 +1,6 @@
 import MinkeFiles
 
-/// Reads the subset of Oniguruma's regular expressions that `tokenizer.json` files use.
+/// Reads the subset of Oniguruma's regular expressions that `tokenizer.json` files use, or of ECMAScript's that schemas do.
 ///
 /// What is not supported (back references, lookbehind, lazy repetition, word boundaries, …) is refused by name.
 struct ExpressionParser {
@@ -8,22 +8,27 @@ struct ExpressionParser {
     private var position = 0
     private var depth = 0
     private var ignoresCase = false
+    /// Whether classes are ASCII's, brackets inside them plain, and lazy repetitions those that take as much.
+    private let isECMAScript: Bool
 
     static let maximumLength = 20_000
     static let maximumDepth = 50
     static let maximumRepetition = 255
 
-    static func parse(_ pattern: String) throws -> ExpressionNode {
+    static func parse(_ pattern: String, isECMAScript: Bool = false) throws -> ExpressionNode {
         guard pattern.unicodeScalars.count <= maximumLength else {
             throw InputError("a regular expression of more than \(maximumLength) characters")
         }
-        var parser = ExpressionParser(scalars: Array(pattern.unicodeScalars))
+        var parser = ExpressionParser(scalars: Array(pattern.unicodeScalars), isECMAScript: isECMAScript)
         let node = try parser.alternation()
         if parser.position < parser.scalars.count { throw parser.failure("a ')' without its '('") }
         return node
     }
 
-    private init(scalars: [Unicode.Scalar]) { self.scalars = scalars }
+    private init(scalars: [Unicode.Scalar], isECMAScript: Bool) {
+        self.scalars = scalars
+        self.isECMAScript = isECMAScript
+    }
 
     private func failure(_ problem: String) -> InputError {
         var pattern = ""
@@ -57,7 +62,7 @@ struct ExpressionParser {
     private mutating func sequence() throws -> ExpressionNode {
         var nodes: [ExpressionNode] = []
         while let scalar = next, scalar != "|", scalar != ")" {
-            if take("(?i)") {
+            if !isECMAScript, take("(?i)") {
                 ignoresCase = true
             } else {
                 nodes.append(try repeated(try atom()))
@@ -73,7 +78,9 @@ struct ExpressionParser {
         case "(": return try group()
         case "[": return .set(try characterClass())
         case "\\": return .set(try escape())
-        case ".": return .set(ScalarSet("\n").complement)
+        case ".":
+            let ends: [ClosedRange<UInt32>] = isECMAScript ? [0x0D...0x0D, 0x2028...0x2029] : []
+            return .set(ScalarSet([0x0A...0x0A] + ends).complement)
         case "^": return .lineStart
         case "$": return .lineEnd
         case "*", "+", "?": throw failure("a '\(scalar)' that follows nothing")
@@ -109,8 +116,13 @@ struct ExpressionParser {
     private mutating func repeated(_ atom: ExpressionNode) throws -> ExpressionNode {
         guard let bounds = try repetitionBounds() else { return atom }
         var isPossessive = false
-        if next == "?" { throw failure("a lazy repetition, which is not supported") }
-        if !bounds.isInterval, take("+") { isPossessive = true }
+        if isECMAScript {
+            // What is matched as a whole does not depend on which repetition is tried first.
+            _ = take("?")
+        } else if next == "?" {
+            throw failure("a lazy repetition, which is not supported")
+        }
+        if !bounds.isInterval, !isECMAScript, take("+") { isPossessive = true }
         if try repetitionBounds() != nil { throw failure("a repetition of a repetition, which is not supported") }
         switch atom {
         case .set: break
@@ -146,7 +158,8 @@ struct ExpressionParser {
             let value10 = digit.properties.numericType == .decimal ? digit.value - 48 : nil
         {
             value = (value ?? 0) * 10 + Int(value10)
-            if value ?? 0 > Self.maximumRepetition { throw failure("a repetition beyond \(Self.maximumRepetition)") }
+            let limit = isECMAScript ? 1_000 : Self.maximumRepetition
+            if value ?? 0 > limit { throw failure("a repetition beyond \(limit)") }
             position += 1
         }
         return value
@@ -171,16 +184,16 @@ struct ExpressionParser {
         var ranges: [ClosedRange<UInt32>] = []
         var isEmpty = true
         while let scalar = next, scalar != "]" {
-            if take("&&") {
+            if !isECMAScript, take("&&") {
                 intersection = intersection?.intersection(ScalarSet(ranges)) ?? ScalarSet(ranges)
                 ranges = []
                 continue
             }
             isEmpty = false
-            if scalar == "[", position + 1 < scalars.count, scalars[position + 1] == ":" {
+            if !isECMAScript, scalar == "[", position + 1 < scalars.count, scalars[position + 1] == ":" {
                 throw failure("a POSIX class, which is not supported")
             }
-            ranges += try (take("[") ? characterClass() : classItem()).ranges
+            ranges += try (!isECMAScript && take("[") ? characterClass() : classItem()).ranges
         }
         guard take("]") else { throw failure("a '[' without its ']'") }
         if isEmpty { throw failure("an empty class") }
@@ -196,7 +209,7 @@ struct ExpressionParser {
             return try literal(first...first)
         }
         position += 1
-        if next == "[" { throw failure("a range that ends in a class") }
+        if !isECMAScript, next == "[" { throw failure("a range that ends in a class") }
         guard case .scalar(let last) = try classCharacter() else { throw failure("a range that ends in a class") }
         guard first <= last else { throw failure("a range with its ends the wrong way round") }
         return try literal(first...last)
@@ -241,10 +254,10 @@ struct ExpressionParser {
         case "v": return .scalar("\u{0B}")
         case "a": return .scalar("\u{07}")
         case "e": return .scalar("\u{1B}")
-        case "s": return .category(.whiteSpace)
-        case "S": return .category(ScalarSet.whiteSpace.complement)
-        case "d": return .category(try property("Nd"))
-        case "D": return .category(try property("Nd").complement)
+        case "s": return .category(whiteSpace)
+        case "S": return .category(whiteSpace.complement)
+        case "d": return .category(try digits())
+        case "D": return .category(try digits().complement)
         case "w": return .category(try wordCharacters())
         case "W": return .category(try wordCharacters().complement)
         case "p": return .category(try bracedProperty())
@@ -256,8 +269,16 @@ struct ExpressionParser {
         }
     }
 
+    private var whiteSpace: ScalarSet {
+        isECMAScript
+            ? ScalarSet([0x85...0x85]).complement.intersection(.whiteSpace).union(ScalarSet("\u{FEFF}")) : .whiteSpace
+    }
+
+    private func digits() throws -> ScalarSet { isECMAScript ? ScalarSet([0x30...0x39]) : try property("Nd") }
+
     private func wordCharacters() throws -> ScalarSet {
-        try ["L", "M", "Nd", "Nl", "Pc"].map(property).reduce(.otherWordCharacters) { $0.union($1) }
+        if isECMAScript { return ScalarSet([0x30...0x39, 0x41...0x5A, 0x5F...0x5F, 0x61...0x7A]) }
+        return try ["L", "M", "Nd", "Nl", "Pc"].map(property).reduce(.otherWordCharacters) { $0.union($1) }
     }
 
     private func property(_ name: String) throws -> ScalarSet {
