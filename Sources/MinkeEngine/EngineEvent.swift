@@ -21,7 +21,7 @@ public struct EngineToken: Equatable, Sendable {
     /// Text that may be shown now: whole characters, and nothing that may be part of a stop string. May be empty, and
     /// hold characters of earlier tokens. Joined over an answer it is the answer's text.
     public let text: String
-    /// The token's own bytes; empty for control tokens and without a tokenizer.
+    /// The token's own bytes, also those of a control token; empty without a tokenizer.
     public let bytes: [UInt8]
     /// Natural logarithm of the model's probability, before bias, penalties, constraint and temperature; nil unless asked
     /// for.
@@ -55,7 +55,7 @@ public struct EngineSummary: Equatable, Sendable {
 
     public internal(set) var reason: Reason
     public internal(set) var promptTokens: Int
-    /// Tokens of the prompt that were in the cache already.
+    /// Tokens of the prompt that were in the cache already, or came there through others before this request needed them.
     public internal(set) var cachedTokens = 0
     /// New tokens, an end token included.
     public internal(set) var completionTokens = 0

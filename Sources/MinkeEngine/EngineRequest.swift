@@ -23,6 +23,8 @@ public struct EngineRequest: Sendable {
     public var stopTokens: Set<Int32>?
     /// Goes on after end tokens.
     public var ignoresStopTokens: Bool
+    /// Whether the texts of control tokens are shown.
+    public var showsSpecialTokens: Bool
     /// How many of the most likely tokens are told with each token's own log-probability; 0: only its own, nil: none.
     public var logprobs: Int?
     /// Whether the tokens of the prompt are told with their log-probabilities (``EngineEvent/prompt(_:)``). The whole
@@ -37,8 +39,8 @@ public struct EngineRequest: Sendable {
         prompt: [Int32], maximumTokens: Int = 256, sampling: SamplingOptions = SamplingOptions(),
         presencePenalty: Double = 0, frequencyPenalty: Double = 0, logitBias: [Int32: Float] = [:],
         stopStrings: [String] = [], stopTokens: Set<Int32>? = nil, ignoresStopTokens: Bool = false,
-        logprobs: Int? = nil, promptLogprobs: Bool = false, constraint: (any TokenConstraint)? = nil,
-        scope: String = ""
+        showsSpecialTokens: Bool = false, logprobs: Int? = nil, promptLogprobs: Bool = false,
+        constraint: (any TokenConstraint)? = nil, scope: String = ""
     ) {
         self.prompt = prompt
         self.maximumTokens = maximumTokens
@@ -49,6 +51,7 @@ public struct EngineRequest: Sendable {
         self.stopStrings = stopStrings
         self.stopTokens = stopTokens
         self.ignoresStopTokens = ignoresStopTokens
+        self.showsSpecialTokens = showsSpecialTokens
         self.logprobs = logprobs
         self.promptLogprobs = promptLogprobs
         self.constraint = constraint

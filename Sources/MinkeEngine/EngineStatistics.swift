@@ -32,4 +32,22 @@ public struct EngineStatistics: Equatable, Sendable {
     public internal(set) var failed = 0
     /// Requests that were not taken because too many were waiting.
     public internal(set) var refused = 0
+
+    /// Adds the counters of `other`; what is a state and no counter stays.
+    mutating func add(_ other: EngineStatistics) {
+        prefixQueries += other.prefixQueries
+        prefixHits += other.prefixHits
+        preemptions += other.preemptions
+        promptTokens += other.promptTokens
+        generatedTokens += other.generatedTokens
+        steps += other.steps
+        completed += other.completed
+        cancelled += other.cancelled
+        failed += other.failed
+        refused += other.refused
+        if batchSizes.count < other.batchSizes.count {
+            batchSizes += Array(repeating: 0, count: other.batchSizes.count - batchSizes.count)
+        }
+        for (size, count) in other.batchSizes.enumerated() { batchSizes[size] += count }
+    }
 }

@@ -1,0 +1,84 @@
+import MinkeGeneration
+import Testing
+
+@testable import MinkeEngine
+
+@Suite struct SharingTests {
+    private func request(_ prompt: [Int32], scope: String = "a") -> EngineRequest {
+        EngineRequest(prompt: prompt, maximumTokens: 3, ignoresStopTokens: true, scope: scope)
+    }
+
+    @Test func beginningsAreSharedWithinAScopeOnly() async throws {
+        let model = try Fixtures.model()
+        let engine = Engine(model)
+        let beginning = Fixtures.prompt(600)
+        let first = try await engine.answer(request(beginning + [1, 2, 3]))
+        #expect(first.cachedTokens == 0)
+        // Whole pieces of 256 tokens.
+        let second = try await engine.answer(request(beginning + [4, 5]))
+        #expect(second.cachedTokens == 512 && second.started?.cached == 512)
+        var other = beginning
+        other[300] = (other[300] + 1) % 256
+        #expect(try await engine.answer(request(other)).cachedTokens == 256)
+        #expect(try await engine.answer(request(beginning, scope: "b")).cachedTokens == 0)
+        // The last token always runs.
+        #expect(try await engine.answer(request(Array(beginning[..<512]))).cachedTokens == 256)
+        #expect(engine.statistics.prefixHits == 512 + 256 + 256)
+        #expect(engine.statistics.prefixQueries == 603 + 602 + 600 + 600 + 512)
+
+        let open = Engine(model, options: EngineOptions(sharesPrefixesAcrossScopes: true))
+        _ = try await open.answer(request(beginning))
+        #expect(try await open.answer(request(beginning, scope: "b")).cachedTokens == 512)
+    }
+
+    @Test func sequencesShareWhatOneOfThemComputes() async throws {
+        let engine = Engine(try Fixtures.model(), options: EngineOptions(prefillChunk: 64))
+        let prompts = (0..<4).map { Fixtures.prompt(1000) + [Int32($0)] }
+        let answers = try await engine.answers(prompts.map { request($0) })
+        // Three pieces of four computed once. Pieces of other sequences that were under way do not count.
+        #expect(answers.map(\.cachedTokens).reduce(0, +) >= 3 * 512)
+        #expect(engine.statistics.cacheTokensUsed == 768)
+    }
+
+    @Test func unusedBeginningsGoFirst() async throws {
+        let model = try Fixtures.model()
+        let engine = Engine(
+            model, options: EngineOptions(cacheBytes: Fixtures.cacheBytes(model, tokens: 1024)))
+        #expect(engine.statistics.cacheTokensCapacity == 1024)
+        _ = try await engine.answer(request(Fixtures.prompt(600, 1)))
+        _ = try await engine.answer(request(Fixtures.prompt(300, 2)))
+        #expect(engine.statistics.cacheTokensUsed == 768)
+        // Used again: the other one is the oldest now.
+        #expect(try await engine.answer(request(Fixtures.prompt(600, 1))).cachedTokens == 512)
+        _ = try await engine.answer(request(Fixtures.prompt(500, 3)))
+        #expect(try await engine.answer(request(Fixtures.prompt(600, 1))).cachedTokens == 512)
+        #expect(try await engine.answer(request(Fixtures.prompt(300, 2))).cachedTokens == 0)
+        #expect(engine.statistics.preemptions == 0)
+        #expect(engine.statistics.cacheTokensHeld == 0)
+        #expect(engine.statistics.cacheTokensUsed <= 1024)
+    }
+
+    @Test func theIndexForgetsLeavesFirst() throws {
+        let model = try Fixtures.model(context: 512)
+        let cache = model.withModel { $0.makeCache(capacity: 512) }
+        var index = PrefixIndex(pieceTokens: 2)
+        let text: [Int32] = [1, 2, 3, 4]
+        let first = index.insert(cache.fork(count: 0), after: index.begin(scope: ""), piece: text[0..<2])
+        let second = index.insert(cache.fork(count: 0), after: first, piece: text[2..<4])
+        #expect(index.unused == 0 && index.count == 2)
+        #expect(!index.forgetOldest())
+        index.release(second)
+        #expect(index.unused == 2)
+        let again = try #require(index.advance(index.begin(scope: ""), piece: text[0..<2]))
+        #expect(again === first && index.unused == 1)
+        #expect(index.forgetOldest())
+        #expect(!index.forgetOldest())
+        index.release(again)
+        #expect(index.forgetOldest())
+        #expect(index.count == 0 && index.unused == 0)
+        // A scope that nobody uses leaves nothing behind.
+        let root = index.begin(scope: "x")
+        index.release(root)
+        #expect(index.begin(scope: "x") !== root)
+    }
+}
