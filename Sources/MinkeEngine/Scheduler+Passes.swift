@@ -44,7 +44,6 @@ extension Scheduler {
 
     /// The next piece of a prompt. Returns how many tokens ran.
     private func runPrompt(_ sequence: ActiveSequence, _ model: LanguageModel) throws -> Int {
-        while adopt(sequence) {}
         let first = sequence.cachedTokens
         let end = min(sequence.prompt.count, (first / chunk + 1) * chunk)
         guard reserve(end - first, for: sequence), let cache = sequence.cache else { return 0 }

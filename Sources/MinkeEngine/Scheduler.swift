@@ -227,10 +227,26 @@ final class Scheduler: @unchecked Sendable {
 
     /// The next sequence whose prompt, or what was generated before it lost its cache, has to run.
     func nextPrompt() -> ActiveSequence? {
-        let waiting = running.filter { !$0.isDecoding && !$0.ticket.isCancelled }
+        let waiting = running.filter { sequence in
+            guard !sequence.isDecoding, !sequence.ticket.isCancelled else { return false }
+            while adopt(sequence) {}
+            return !isBeingComputed(sequence)
+        }
         let next = waiting.first { $0.number > lastPrompt } ?? waiting.first
         if let next { lastPrompt = next.number }
         return next
+    }
+
+    /// Whether an older sequence works on the very piece that this one needs next, and will share it.
+    private func isBeingComputed(_ sequence: ActiveSequence) -> Bool {
+        let pieceEnd = sequence.sharedTokens + prefixes.pieceTokens
+        guard sequence.mayReuse, sequence.ownedBlocks == 0, pieceEnd < sequence.prompt.count else { return false }
+        let piece = sequence.prompt[sequence.sharedTokens..<pieceEnd]
+        return running.contains {
+            $0.number < sequence.number && $0.beginning === sequence.beginning && !$0.ticket.isCancelled
+                && $0.cachedTokens < pieceEnd && $0.prompt.count >= pieceEnd
+                && $0.prompt[sequence.sharedTokens..<pieceEnd] == piece
+        }
     }
 
     /// Remembers that a prompt ran, and gives back what its activations took once no prompt is left.

@@ -66,7 +66,7 @@ import Testing
         try await Self.check(model, lengths: Self.lengths, tokens: 16, chunk: 256, temperature: 0)
     }
 
-    /// Twelve sequences in a pass, and experts with more and fewer rows than panels need.
+    /// Weights that are multiplied otherwise with few rows than with many.
     @Test(arguments: ["gguf_v3_kquants/mixed.gguf", "gguf_v2_lite/q8_0.gguf", "gguf_v2_lite/mxfp4.gguf", "d_v3_bf16"])
     func storedModels(name: String) async throws {
         guard let path = Fixtures.path(name) else { return }
@@ -77,6 +77,20 @@ import Testing
             try await Self.check(
                 model, lengths: lengths, tokens: 16, chunk: 32, temperature: 0,
                 limit: Int32(min(256, model.configuration.vocabSize)))
+            try await Self.checkWidePasses(model)
         }
+    }
+
+    /// So many sequences in a pass that products would take another way if they might.
+    private static func checkWidePasses(_ model: TextModel) async throws {
+        let requests = requests((1...16).map { $0 }, tokens: 24, temperature: 0)
+        let options = EngineOptions(maximumSequences: 16)
+        var alone: [Answer] = []
+        for request in requests { alone.append(try await Engine(model, options: options).answer(request)) }
+        let engine = Engine(model, options: options)
+        for (index, answer) in try await engine.answers(requests).enumerated() {
+            #expect(answer.tokens == alone[index].tokens, "request \(index)")
+        }
+        #expect(engine.statistics.batchSizes.count > 12)
     }
 }
