@@ -7,7 +7,7 @@ import Testing
 
 /// What a request gets depends neither on other requests nor on the cache: to the last bit, which the log-probabilities
 /// show.
-@Suite struct ReproducibilityTests {
+@Suite(.serialized) struct ReproducibilityTests {
     /// Prompts that end within, at and beyond the places where prompts are cut, some with a common beginning.
     static func requests(_ lengths: [Int], tokens: Int, temperature: Double, limit: Int32 = 256) -> [EngineRequest] {
         lengths.enumerated().map { index, length in
@@ -38,7 +38,6 @@ import Testing
         let longest = try #require(lengths.max())
         let cases: [(String, Engine)] = [
             ("together", common), ("with hits", common), ("three at a time", engine(places: 3)),
-            ("all in one pass", engine(places: 16)),
             ("with little memory", engine(cacheTokens: longest + tokens + lengths.count)),
         ]
         for (name, engine) in cases {
@@ -53,7 +52,7 @@ import Testing
         }
     }
 
-    static let lengths = [1, 7, 250, 270, 513, 12, 64, 600, 506, 33, 256, 257]
+    static let lengths = [1, 7, 250, 270, 33, 520, 12, 257]
 
     @Test(arguments: zip([ModelConfiguration.Family.deepseekV3, .deepseekV3, .llama], [0, 0.9, 0]))
     func exactModels(family: ModelConfiguration.Family, temperature: Double) async throws {
