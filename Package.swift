@@ -26,7 +26,8 @@ let package = Package(
         .target(name: "MinkeModel", dependencies: ["MinkeTensors", "MinkeCheckpoints"]),
         .target(name: "MinkeGeneration", dependencies: ["MinkeModel", "MinkeTokenization"]),
         .target(name: "MinkeTraining", dependencies: ["MinkeGeneration"]),
-        .target(name: "Minke", dependencies: ["MinkeGeneration", "MinkeTraining"]),
+        .target(name: "MinkeEngine", dependencies: ["MinkeGeneration"]),
+        .target(name: "Minke", dependencies: ["MinkeEngine", "MinkeGeneration", "MinkeTraining"]),
         .executableTarget(
             name: "MinkeCommand",
             dependencies: [
@@ -41,6 +42,7 @@ let package = Package(
         .testTarget(name: "MinkeCheckpointsTests", dependencies: ["MinkeCheckpoints", "CMinkeKernels"]),
         .testTarget(name: "MinkeModelTests", dependencies: ["MinkeModel"]),
         .testTarget(name: "MinkeGenerationTests", dependencies: ["MinkeGeneration"]),
+        .testTarget(name: "MinkeEngineTests", dependencies: ["MinkeEngine"]),
         .testTarget(name: "MinkeTrainingTests", dependencies: ["MinkeTraining"]),
         .testTarget(name: "MinkeCommandTests", dependencies: ["MinkeCommand"]),
     ],

@@ -17,6 +17,7 @@
 ///
 /// One ``TextModel`` serves a whole server: it is `Sendable`, and generations that run at the same time take turns.
 /// Errors are ``InputError``, whose description is one line that says what is wrong, where, and what to do.
+@_exported import MinkeEngine
 @_exported import MinkeFiles
 @_exported import MinkeGeneration
 @_exported import MinkeModel

@@ -70,11 +70,24 @@ public struct Sampler: Sendable {
     ///   - position: the place of the next token in its text; with the seed it determines the draw.
     /// - Throws: ``InputError`` when a logit is not finite.
     public func next(_ logits: [Float], history: some Sequence<Int32> = [Int32](), position: Int) throws -> Int32 {
-        var logits = logits
         guard !logits.isEmpty, logits.withUnsafeBufferPointer({ $0.allSatisfy(\.isFinite) }) else {
             throw InputError(
                 "the model produced values that are not finite", remedy: "its weights are damaged or did not converge")
         }
+        return try next(amongAllowed: logits, history: history, position: position)
+    }
+
+    /// The same where some tokens may not come: their logits are −∞.
+    ///
+    /// - Throws: ``InputError`` when no token may come, or a logit is no number.
+    public func next(
+        amongAllowed logits: [Float], history: some Sequence<Int32> = [Int32](), position: Int
+    ) throws -> Int32 {
+        let (areNumbers, oneMayCome) = logits.withUnsafeBufferPointer {
+            ($0.allSatisfy { $0 < .infinity }, $0.contains { $0 > -.infinity })
+        }
+        guard areNumbers, oneMayCome else { throw InputError("no token may come next") }
+        var logits = logits
         if options.repetitionPenalty != 1 { penalise(&logits, history) }
         if options.temperature == 0 { return Int32(Self.mostLikely(logits)) }
         var candidates = weighted(logits)

@@ -4,8 +4,10 @@ import MinkeFiles
 public struct StopStringFilter: Sendable {
     private let strings: [[UInt8]]
     private var held: [UInt8] = []
-    /// Whether a stop string has come; nothing passes after it.
-    public private(set) var isStopped = false
+    /// The stop string that came; nothing passes after it.
+    public private(set) var stopString: String?
+    /// Whether a stop string has come.
+    public var isStopped: Bool { stopString != nil }
 
     /// - Throws: ``InputError`` when one is empty.
     public init(_ strings: [String]) throws {
@@ -20,8 +22,8 @@ public struct StopStringFilter: Sendable {
         held += text.utf8
         for start in held.indices {
             let rest = held[start...]
-            if strings.contains(where: { rest.starts(with: $0) }) {
-                isStopped = true
+            if let string = strings.first(where: { rest.starts(with: $0) }) {
+                stopString = String(decoding: string, as: UTF8.self)
                 return release(start)
             }
             // One that begins earlier must be decided before one that begins here.

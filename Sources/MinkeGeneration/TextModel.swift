@@ -107,6 +107,11 @@ public final class TextModel: @unchecked Sendable {
         try queue.sync { try body(model) }
     }
 
+    /// Calls `body` with the model when no one else uses it, and does not wait for that.
+    public func enqueue(_ body: @escaping @Sendable (LanguageModel) -> Void) {
+        queue.async { body(self.model) }
+    }
+
     /// The same without blocking a thread meanwhile.
     func withModel<Result: Sendable>(_ body: @escaping @Sendable (LanguageModel) throws -> Result) async throws
         -> Result

@@ -54,23 +54,32 @@ extension LanguageModel {
 
     /// Runs the next tokens of several sequences as ``next(_:caches:)`` does, without the output head.
     ///
-    /// - Returns: the states after the final norm, `[sequences × tokens, hidden]`, for ``logits(of:)`` and
+    /// - Parameter keepsRowsApart: whether what a token gets depends on the tokens before it in its sequence only, to the
+    ///   last bit, and neither on other sequences nor on how many tokens are in the pass. Meant for the tokens of
+    ///   decoding: for many tokens the pass is slower.
+    /// - Returns: the states after the final norm, `[sequences × tokens, hidden]`, for ``logits(of:keepsRowsApart:)`` and
     ///   ``draft(after:next:cache:)``.
-    public func extend(_ tokens: [[Int32]], caches: [ModelCache]) -> Tensor {
+    public func extend(_ tokens: [[Int32]], caches: [ModelCache], keepsRowsApart: Bool = false) -> Tensor {
         let length = tokens.first?.count ?? 0
         precondition(length > 0 && caches.count == tokens.count && tokens.allSatisfy { $0.count == length })
-        // What a prompt's activations took is not kept while single tokens follow.
-        let isLong = length >= Self.longPass
-        if !isLong, lastPassWasLong { TensorMemory.releaseUnused() }
-        lastPassWasLong = isLong
-        return hiddenStates(tokens.flatMap { $0 }, context(after: caches, length: length), caches: caches, tape()).value
+        var context = context(after: caches, length: length)
+        if keepsRowsApart {
+            context.continues = true
+        } else {
+            // What a prompt's activations took is not kept while single tokens follow.
+            let isLong = length >= Self.longPass
+            if !isLong, lastPassWasLong { TensorMemory.releaseUnused() }
+            lastPassWasLong = isLong
+        }
+        return hiddenStates(tokens.flatMap { $0 }, context, caches: caches, tape(keepsRowsApart)).value
     }
 
     /// The output head on some states.
     ///
+    /// - Parameter keepsRowsApart: whether a state's logits do not depend on how many states there are, to the last bit.
     /// - Returns: `float32`, `[states, vocabulary]`.
-    public func logits(of states: Tensor) -> Tensor {
-        tape().linear(Variable(states), head, output: .float32).value
+    public func logits(of states: Tensor, keepsRowsApart: Bool = false) -> Tensor {
+        tape(keepsRowsApart).linear(Variable(states), head, output: .float32).value
     }
 
     /// Cross-entropy of a token after each of some states, in nats; the logits of all never exist at once.
@@ -98,7 +107,9 @@ extension LanguageModel {
         return state.value.rows(next.count - 1..<next.count)
     }
 
-    private func tape() -> Tape { Tape(computeType: options.precision.computeType) }
+    private func tape(_ keepsRowsApart: Bool = false) -> Tape {
+        Tape(computeType: options.precision.computeType, keepsRowsApart: keepsRowsApart)
+    }
 
     private func context(after caches: [ModelCache], length: Int) -> LayerContext {
         let counts = caches.map(\.count)

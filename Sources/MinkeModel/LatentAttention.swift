@@ -135,7 +135,8 @@ final class LatentAttention {
         let (queries, latent, rotaryKey) = project(x, context, tape)
         context.cache([latent.value, rotaryKey.value])
         let mixed = absorbed.attend(
-            queries.value, caches: context.caches, shape: shape, expandedType: tape.computeType)
+            queries.value, caches: context.caches, shape: shape, expandedType: tape.computeType,
+            keepsRowsApart: tape.keepsRowsApart)
         return tape.linear(Variable(mixed), output, bias: outputBias, addedTo: residual)
     }
 }

@@ -15,6 +15,14 @@ public final class ModelCache {
     public var count: Int { layers.first?.count ?? 0 }
     /// Bytes of one token, all layers.
     public var bytesPerToken: Int { layers.reduce(0) { $0 + $1.bytesPerToken } }
+    /// Tokens for which memory is taken at a time.
+    public var tokensPerBlock: Int { layers.first?.rowsPerBlock ?? 1 }
+    /// Bytes that are taken at a time, all layers.
+    public var blockBytes: Int { layers.reduce(0) { $0 + $1.blockBytes } }
+    /// The first `count` tokens as a cache of their own, which shares memory with this one as long as neither changes it.
+    public func fork(count: Int) -> ModelCache {
+        ModelCache(layers: layers.map { $0.fork(count: count) }, capacity: capacity)
+    }
     /// Forgets all tokens from `count` on.
     public func truncate(to count: Int) { layers.forEach { $0.truncate(to: count) } }
 

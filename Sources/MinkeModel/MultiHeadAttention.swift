@@ -49,7 +49,8 @@ final class MultiHeadAttention {
     func decode(_ x: Variable, addedTo residual: Variable, _ context: LayerContext, _ tape: Tape) -> Variable {
         let (queries, keys, values) = project(x, context, tape)
         context.cache([keys.value, values.value])
-        let mixed = LayerCache.attend(queries.value, caches: context.caches, shape: shape)
+        let mixed = LayerCache.attend(
+            queries.value, caches: context.caches, shape: shape, keepsRowsApart: tape.keepsRowsApart)
         return tape.linear(Variable(mixed), output, addedTo: residual)
     }
 }

@@ -65,7 +65,7 @@ public final class AbsorbedProjections {
     ///
     /// - Parameter queries: `[tokens, heads × (keyWidth + rotary)]`, any rotary width.
     /// - Returns: `float32`, `[tokens, heads × (rank + rotary)]`.
-    public func absorb(_ queries: Tensor) -> Tensor {
+    public func absorb(_ queries: Tensor, keepsRowsApart: Bool = false) -> Tensor {
         let q = queries.converted(to: .float32)
         let queryWidth = q.columns / heads
         let rotary = queryWidth - keyWidth
@@ -75,7 +75,8 @@ public final class AbsorbedProjections {
         case .joined(let joined): weight = joined
         case .apart(let keys, _, let usesIntegers):
             let absorbed = multiplyHeads(
-                q, width: keyWidth, stride: queryWidth, keys, usesIntegers: usesIntegers)
+                q, width: keyWidth, stride: queryWidth, keys, usesIntegers: usesIntegers,
+                keepsRowsApart: keepsRowsApart)
             for row in 0..<q.rows {
                 for head in 0..<heads {
                     let to = out.pointer(row: row, column: head * (rank + rotary))
@@ -105,14 +106,14 @@ public final class AbsorbedProjections {
     ///
     /// - Parameter mixed: `float32`, `[tokens, heads × rank]`.
     /// - Returns: `float32`, `[tokens, heads × valueWidth]`.
-    public func expand(_ mixed: Tensor) -> Tensor {
+    public func expand(_ mixed: Tensor, keepsRowsApart: Bool = false) -> Tensor {
         let out = Tensor(uninitialized: mixed.rows, heads * valueWidth)
         let weight: Parameter
         switch weights {
         case .joined(let joined): weight = joined
         case .apart(_, let values, let usesIntegers):
             let expanded = multiplyHeads(
-                mixed, width: rank, stride: rank, values, usesIntegers: usesIntegers)
+                mixed, width: rank, stride: rank, values, usesIntegers: usesIntegers, keepsRowsApart: keepsRowsApart)
             for row in 0..<mixed.rows {
                 for head in 0..<heads {
                     out.pointer(row: row, column: head * valueWidth).copyMemory(
@@ -135,7 +136,7 @@ public final class AbsorbedProjections {
     ///
     /// - Returns: `[heads × rows, rows of one matrix]`, head by head.
     private func multiplyHeads(
-        _ x: Tensor, width: Int, stride: Int, _ weight: Parameter, usesIntegers: Bool
+        _ x: Tensor, width: Int, stride: Int, _ weight: Parameter, usesIntegers: Bool, keepsRowsApart: Bool
     ) -> Tensor {
         let inputs = Tensor(uninitialized: heads * x.rows, width)
         for head in 0..<heads {
@@ -146,7 +147,8 @@ public final class AbsorbedProjections {
         }
         let outputs = Tensor(uninitialized: heads * x.rows, weight.rows)
         StoredProduct.multiply(
-            inputs, weight.stored, offsets: (0...heads).map { $0 * x.rows }, into: outputs, usesIntegers: usesIntegers)
+            inputs, weight.stored, offsets: (0...heads).map { $0 * x.rows }, into: outputs, usesIntegers: usesIntegers,
+            keepsRowsApart: keepsRowsApart)
         return outputs
     }
 

@@ -8,14 +8,16 @@ extension AbsorbedProjections {
     ///   - queries: `[caches × new, heads × (keyWidth + sharedWidth)]`, for each cache those of its newest rows, whose
     ///     latents are cached already.
     ///   - expandedType: in which keys and values are expanded.
+    ///   - keepsRowsApart: always absorbed, so that a row's result does not depend on how many there are.
     /// - Returns: `[caches × new, heads × valueWidth]`, in the queries' type.
     public func attend(
-        _ queries: Tensor, caches: [LayerCache], shape: AttentionShape, expandedType: ElementType = .float32
+        _ queries: Tensor, caches: [LayerCache], shape: AttentionShape, expandedType: ElementType = .float32,
+        keepsRowsApart: Bool = false
     ) -> Tensor {
         let new = queries.rows / caches.count
-        guard caches.contains(where: { isExpansionCheaper(new: new, cached: $0.count, shape: shape) }) else {
-            return attendAbsorbed(queries, caches: caches, shape: shape)
-        }
+        guard !keepsRowsApart,
+            caches.contains(where: { isExpansionCheaper(new: new, cached: $0.count, shape: shape) })
+        else { return attendAbsorbed(queries, caches: caches, shape: shape, keepsRowsApart: keepsRowsApart) }
         let out = Tensor(uninitialized: queries.rows, heads * valueWidth, type: queries.type)
         for (sequence, cache) in caches.enumerated() {
             let rows = sequence * new..<(sequence + 1) * new
@@ -38,10 +40,13 @@ extension AbsorbedProjections {
         return expanded < absorbed
     }
 
-    func attendAbsorbed(_ queries: Tensor, caches: [LayerCache], shape: AttentionShape) -> Tensor {
+    func attendAbsorbed(
+        _ queries: Tensor, caches: [LayerCache], shape: AttentionShape, keepsRowsApart: Bool = false
+    ) -> Tensor {
         let mixed = LayerCache.attendLatent(
-            absorb(queries), caches: caches, heads: heads, rank: rank, scale: shape.scale)
-        return expand(mixed).converted(to: queries.type)
+            absorb(queries, keepsRowsApart: keepsRowsApart), caches: caches, heads: heads, rank: rank,
+            scale: shape.scale)
+        return expand(mixed, keepsRowsApart: keepsRowsApart).converted(to: queries.type)
     }
 
     /// Expanded keys and values of all heads would be many times the cache: a few heads at a time.

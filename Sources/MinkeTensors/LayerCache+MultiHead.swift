@@ -5,12 +5,14 @@ extension LayerCache {
     ///
     /// - Parameter queries: `[caches × new, heads × keyWidth]`, for each cache those of its newest rows.
     /// - Returns: `[caches × new, heads × valueWidth]`, in the queries' type.
-    public static func attend(_ queries: Tensor, caches: [LayerCache], shape: AttentionShape) -> Tensor {
+    public static func attend(
+        _ queries: Tensor, caches: [LayerCache], shape: AttentionShape, keepsRowsApart: Bool = false
+    ) -> Tensor {
         let new = queries.rows / caches.count
         let out = Tensor(uninitialized: queries.rows, shape.heads * shape.valueWidth, type: queries.type)
         for (sequence, cache) in caches.enumerated() {
             let rows = sequence * new..<(sequence + 1) * new
-            out.rows(rows).assign(cache.attend(queries.rows(rows), shape: shape))
+            out.rows(rows).assign(cache.attend(queries.rows(rows), shape: shape, keepsRowsApart: keepsRowsApart))
         }
         return out
     }
@@ -18,10 +20,12 @@ extension LayerCache {
     /// Multi-head attention of the newest rows' queries over the cache, whose rows are the keys of all heads and then
     /// their values.
     ///
-    /// - Parameter queries: `[new, heads × keyWidth]`; the rows' own keys and values are cached already.
+    /// - Parameters:
+    ///   - queries: `[new, heads × keyWidth]`; the rows' own keys and values are cached already.
+    ///   - keepsRowsApart: takes the same way however many rows there are, so that their results do not depend on it.
     /// - Returns: `[new, heads × valueWidth]`, in the queries' type.
-    public func attend(_ queries: Tensor, shape: AttentionShape) -> Tensor {
-        queries.rows < LayerCache.blockedRows
+    public func attend(_ queries: Tensor, shape: AttentionShape, keepsRowsApart: Bool = false) -> Tensor {
+        keepsRowsApart || queries.rows < LayerCache.blockedRows
             ? attendOneByOne(queries, shape: shape) : attendBlocked(queries, shape: shape)
     }
 

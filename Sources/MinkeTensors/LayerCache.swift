@@ -15,7 +15,7 @@ public enum CacheType: Sendable, Hashable {
 ///
 /// With latent attention a row is the normalised latent and the turned rotary key (`kv_lora_rank + qk_rope_head_dim`
 /// values, shared by all heads); with multi-head attention it is the keys of all heads and then their values. Memory
-/// grows with the rows, a block at a time.
+/// grows with the rows, a block at a time, and sequences that begin alike may share blocks (``fork(count:)``).
 public final class LayerCache {
     /// Widths of the parts of one row. Parts do not share scales.
     public let parts: [Int]
@@ -29,7 +29,8 @@ public final class LayerCache {
     /// Bytes of one row.
     public let bytesPerToken: Int
 
-    private let rowsPerBlock: Int
+    /// Rows that a block of memory holds.
+    public let rowsPerBlock: Int
     private var blocks: [Storage] = []
 
     /// - Parameters:
@@ -46,7 +47,7 @@ public final class LayerCache {
         case .q8: bytesPerToken = (width + 3) / 4 * 4 + parts.reduce(0) { $0 + LayerCache.groups($1) } * 4
         }
         let step = Int(MinkeCacheRowStep)
-        rowsPerBlock = min(LayerCache.blockRows, (max(1, capacity) + step - 1) / step * step)
+        rowsPerBlock = min(LayerCache.chunkRows, (max(1, capacity) + step - 1) / step * step)
     }
 
     /// A cache of rows of a single part.
@@ -54,9 +55,7 @@ public final class LayerCache {
         self.init(parts: [width], capacity: capacity, type: type)
     }
 
-    /// Rows that a block of memory holds: whole chunks.
-    private static let blockRows = 4 * chunkRows
-    /// Rows that attention takes in one piece.
+    /// Rows that attention takes in one piece, and that a block of memory holds at most.
     static let chunkRows = Int(MinkeCacheChunk)
     /// The next power of two: scratch memory that grows with the rows takes few different sizes and is used again.
     static func roundedUp(_ count: Int) -> Int {
@@ -69,7 +68,8 @@ public final class LayerCache {
     /// Bytes of memory taken for rows so far.
     public var reservedBytes: Int { blocks.count * blockBytes }
 
-    private var blockBytes: Int { rowsPerBlock * bytesPerToken + Int(MinkeCacheSlack) * 4 }
+    /// Bytes of one block.
+    public var blockBytes: Int { rowsPerBlock * bytesPerToken + Int(MinkeCacheSlack) * 4 }
 
     private func pointer(row: Int) -> UnsafeMutableRawPointer {
         let (block, inside) = row.quotientAndRemainder(dividingBy: rowsPerBlock)
@@ -81,11 +81,31 @@ public final class LayerCache {
         guard let added = tensors.first?.rows else { return }
         precondition(added <= capacity - count, "the cache is full")
         precondition(tensors.map(\.columns) == parts, "the parts of a row have fixed widths")
+        ownLastBlock()
         while blocks.count * rowsPerBlock < count + added { blocks.append(Storage(bytes: blockBytes)) }
         CPU.shared.parallel(added, chunk: Tensor.rowsPerTask) { rows in
             for row in rows { write(tensors, row: row, to: pointer(row: count + row)) }
         }
         count += added
+    }
+
+    /// The first `count` rows as a cache of their own. Nothing is copied: whoever adds rows to a block that others see
+    /// too copies it first.
+    public func fork(count: Int) -> LayerCache {
+        let copy = LayerCache(parts: parts, capacity: capacity, type: type)
+        copy.blocks = blocks
+        copy.count = self.count
+        copy.truncate(to: count)
+        return copy
+    }
+
+    /// Copies the block to which the next row goes, if it has rows and others see it too.
+    private func ownLastBlock() {
+        let used = count % rowsPerBlock
+        guard used > 0, !isKnownUniquelyReferenced(&blocks[count / rowsPerBlock]) else { return }
+        let own = Storage(bytes: blockBytes)
+        own.pointer.copyMemory(from: blocks[count / rowsPerBlock].pointer, byteCount: used * bytesPerToken)
+        blocks[count / rowsPerBlock] = own
     }
 
     private func write(_ tensors: [Tensor], row: Int, to: UnsafeMutableRawPointer) {

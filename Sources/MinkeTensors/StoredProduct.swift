@@ -31,11 +31,15 @@ struct StoredProduct {
     ///   - base: `float32`, of the shape of `out`.
     ///   - usesIntegers: whether activations may be quantised to 8 bits for blocks of few bits, and to bfloat16 for the
     ///     rest; otherwise products are taken in `float32`.
+    ///   - keepsRowsApart: multiplies with the weights as they lie however many rows there are, since panels round
+    ///     otherwise.
     static func multiply(
-        _ x: Tensor, _ weight: [StoredRows], offsets: [Int], into out: Tensor, base: Tensor? = nil, usesIntegers: Bool
+        _ x: Tensor, _ weight: [StoredRows], offsets: [Int], into out: Tensor, base: Tensor? = nil, usesIntegers: Bool,
+        keepsRowsApart: Bool = false
     ) {
         var product = StoredProduct(x: x.converted(to: .float32), out: out, base: base)
-        product.plan(weight, offsets: offsets, usesIntegers: usesIntegers)
+        product.plan(
+            weight, offsets: offsets, usesIntegers: usesIntegers, fewRows: keepsRowsApart ? .max : Self.fewRows)
         product.runDots()
         product.runPanels(narrow: usesIntegers)
     }
@@ -46,7 +50,7 @@ struct StoredProduct {
         self.base = base
     }
 
-    private mutating func plan(_ weight: [StoredRows], offsets: [Int], usesIntegers: Bool) {
+    private mutating func plan(_ weight: [StoredRows], offsets: [Int], usesIntegers: Bool, fewRows: Int) {
         let groups = offsets.count - 1
         let pieces = weight.count / groups
         for group in 0..<groups where offsets[group] < offsets[group + 1] {
@@ -55,7 +59,7 @@ struct StoredProduct {
             for piece in weight[group * pieces..<(group + 1) * pieces] {
                 let part = Part(
                     weight: piece, rows: rows, column: column, usesIntegers: usesIntegers && piece.isBlocked)
-                if rows.count <= Self.fewRows { dots.append(part) } else { panels.append(part) }
+                if rows.count <= fewRows { dots.append(part) } else { panels.append(part) }
                 column += piece.rows
             }
         }

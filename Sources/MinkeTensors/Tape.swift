@@ -83,11 +83,15 @@ public final class Tape {
     /// The type of activations and of the operands of matrix products. Residual streams and sums are `float32`.
     public let computeType: ElementType
     public let isRecording: Bool
+    /// Whether a row's results depend on nothing else in the pass, to the last bit: products then take the same way
+    /// through the weights however many rows there are. Slower for many rows.
+    public let keepsRowsApart: Bool
     private var steps: [() -> Void] = []
 
-    public init(computeType: ElementType = .float32, isRecording: Bool = false) {
+    public init(computeType: ElementType = .float32, isRecording: Bool = false, keepsRowsApart: Bool = false) {
         self.computeType = computeType
         self.isRecording = isRecording
+        self.keepsRowsApart = keepsRowsApart
     }
 
     /// Remembers the gradient of an operation; the last recorded runs first.

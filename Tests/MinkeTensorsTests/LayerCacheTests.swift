@@ -74,6 +74,30 @@ import Testing
         }
     }
 
+    /// Caches that begin alike share memory until one of them writes, and neither sees what the other adds.
+    @Test(arguments: [CacheType.float32, .bfloat16, .q8]) func forksShareUntilTheyDiffer(type: CacheType) {
+        var numbers = Numbers(3)
+        let beginning = numbers.tensor(300, 24)
+        let (left, right) = (numbers.tensor(10, 24), numbers.tensor(10, 24))
+        let cache = LayerCache(width: 24, capacity: 600, type: type)
+        cache.append([beginning])
+        #expect(cache.rowsPerBlock == 256)
+        let fork = cache.fork(count: 290)
+        let whole = cache.fork(count: 256)
+        #expect(fork.count == 290 && fork.reservedBytes == cache.reservedBytes)
+        cache.append([left])
+        fork.append([right])
+        whole.append([right])
+        func fresh(_ parts: [Tensor]) -> [Float] {
+            let cache = LayerCache(width: 24, capacity: 600, type: type)
+            for part in parts { cache.append([part]) }
+            return cache.allRows(.float32).values
+        }
+        #expect(cache.allRows(.float32).values == fresh([beginning, left]))
+        #expect(fork.allRows(.float32).values == fresh([beginning.rows(0..<290), right]))
+        #expect(whole.allRows(.float32).values == fresh([beginning.rows(0..<256), right]))
+    }
+
     /// Narrow rows are read as they are held: what a wide cache of the same values gives.
     @Test func narrowCachesServeMultiHeadAttention() {
         for type in [CacheType.bfloat16, .q8] {

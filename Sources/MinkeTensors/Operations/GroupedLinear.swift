@@ -51,7 +51,8 @@ extension Tape {
         let width = stored.prefix(stored.count / groups).reduce(0) { $0 + $1.rows }
         let value = Tensor(uninitialized: x.value.rows, width)
         StoredProduct.multiply(
-            x.value, stored, offsets: offsets, into: value, usesIntegers: computeType == .bfloat16)
+            x.value, stored, offsets: offsets, into: value, usesIntegers: computeType == .bfloat16,
+            keepsRowsApart: keepsRowsApart)
         return Variable(value.converted(to: computeType))
     }
 

@@ -57,7 +57,7 @@ extension Tape {
         let value = Tensor(uninitialized: x.value.rows, weight.rows)
         StoredProduct.multiply(
             x.value, weight.stored, offsets: [0, x.value.rows], into: value, base: residual?.value,
-            usesIntegers: type == .bfloat16)
+            usesIntegers: type == .bfloat16, keepsRowsApart: keepsRowsApart)
         if let bias {
             CPU.shared.kernels.addBias(
                 value.pointer, value.type.code, Int64(value.stride), bias.value.floats, Int64(value.rows),
