@@ -11,6 +11,8 @@ public final class AbsorbedProjections {
     }
 
     private let weights: Weights
+    /// Whether `kv_b_proj` is read from a file's blocks.
+    var isStored: Bool { if case .apart = weights { true } else { false } }
     public let heads: Int
     public let keyWidth: Int
     public let valueWidth: Int

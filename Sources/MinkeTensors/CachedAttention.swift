@@ -30,15 +30,19 @@ extension AbsorbedProjections {
     }
 
     /// Whether expanding all keys and values costs less than the wider rows of absorbed attention, in multiplications of
-    /// one head: about 170 new tokens or more for DeepSeek-V2's widths.
+    /// one head: some hundred new tokens or more for DeepSeek-V2's widths.
     func isExpansionCheaper(new: Int, cached: Int, shape: AttentionShape) -> Bool {
         let (n, t) = (Double(new), Double(cached))
         let pairs = n * t - n * (n - 1) / 2
         let projection = Double(rank * (keyWidth + valueWidth))
-        let expanded = t * projection + pairs * Double(keyWidth + shape.sharedWidth + valueWidth)
+        let expanded = (t + preparation) * projection + pairs * Double(keyWidth + shape.sharedWidth + valueWidth)
         let absorbed = n * projection + pairs * Double(2 * rank + shape.sharedWidth)
         return expanded < absorbed
     }
+
+    /// What bringing `kv_b_proj` into the form that expands costs, in rows expanded: packing a weight takes as long as
+    /// multiplying it with some tens of rows, decoding a stored one as with some hundreds (measured).
+    private var preparation: Double { isStored ? 300 : 30 }
 
     func attendAbsorbed(
         _ queries: Tensor, caches: [LayerCache], shape: AttentionShape, keepsRowsApart: Bool = false

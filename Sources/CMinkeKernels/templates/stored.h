@@ -120,16 +120,28 @@ INLINE float quantizeRun(const float *from, int64_t left, int8_t *codes, float *
 }
 #endif
 
+/// The places of a group of 16 activations within its 256: of its scale and sum, and of the first four of its codes and
+/// the distance to the next four. Integer dot products (`turned`) want the four parts of a group in the same lane.
+INLINE int groupPlace(int group) { return HAS_DOT ? 4 * (group % 4) + group / 4 : group; }
+INLINE int codePlace(int group) { return HAS_DOT ? 4 * groupPlace(group) : 16 * group; }
+enum { CodeStep = HAS_DOT ? 64 : 4 };
+
 /// Quantises rows of activations for `dotStored`; depths past the end are zero.
 static void quantizeActivations(const float *x, int64_t stride, int64_t depth, void *out, int64_t row0, int64_t row1) {
     for (int64_t row = row0; row < row1; row++) {
         Activations a = activationsAt(out, depth, row);
         int64_t runs = minkeActivationRuns(depth);
         for (int64_t r = 0; r < runs; r++) {
-            float sums[2], scale = quantizeRun(x + row * stride + 32 * r, depth - 32 * r, a.codes + 32 * r, sums);
-            a.scales[2 * r] = a.scales[2 * r + 1] = scale;
-            a.sums[2 * r] = scale * sums[0];
-            a.sums[2 * r + 1] = scale * sums[1];
+            int8_t codes[32];
+            float sums[2], scale = quantizeRun(x + row * stride + 32 * r, depth - 32 * r, codes, sums);
+            UNROLL for (int half = 0; half < 2; half++) {
+                int group = (int)(r % 8) * 2 + half;
+                int8_t *to = a.codes + r / 8 * 256 + codePlace(group);
+                UNROLL for (int k = 0; k < 4; k++) memcpy(to + k * CodeStep, codes + 16 * half + 4 * k, 4);
+                int64_t place = r / 8 * 16 + groupPlace(group);
+                a.scales[place] = scale;
+                a.sums[place] = scale * sums[half];
+            }
         }
     }
 }

@@ -216,23 +216,28 @@ INLINE OpenBlock openBlock(const int format, const bool wide, const uint8_t *row
     return openNarrowBlocks(format, row + 8 * s * minkeBlockBytes(format), 8, left < 8 ? left : 8);
 }
 
-typedef struct {
-    __m512 even, odd, offsets;
-} DotSum;
+/// The codes of a block turned so that a lane has the same 16 weights in all four vectors: lane 4q + k those of the group
+/// 4k + q. Sums over a group then stay integers in their lane, and one conversion and one scale serve the whole block.
+INLINE OpenBlock turned(OpenBlock o) {
+    __m512i low01 = _mm512_unpacklo_epi32(o.codes[0], o.codes[1]), high01 = _mm512_unpackhi_epi32(o.codes[0], o.codes[1]);
+    __m512i low23 = _mm512_unpacklo_epi32(o.codes[2], o.codes[3]), high23 = _mm512_unpackhi_epi32(o.codes[2], o.codes[3]);
+    __m512i groups = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+    return (OpenBlock){{_mm512_unpacklo_epi64(low01, low23), _mm512_unpackhi_epi64(low01, low23),
+                        _mm512_unpacklo_epi64(high01, high23), _mm512_unpackhi_epi64(high01, high23)},
+                       _mm512_permutexvar_ps(groups, o.scales),
+                       _mm512_permutexvar_ps(groups, o.offsets)};
+}
 
-/// Adds the first `chunks` × 64 products of one opened block.
-INLINE void addBlock(const int rows, const int chunks, OpenBlock o, const Activations *a, int64_t s, DotSum *sums) {
+/// Adds the products of one opened block, whose missing weights have scale zero.
+INLINE void addBlock(const int rows, OpenBlock opened, const Activations *a, int64_t s, __m512 *sums) {
+    OpenBlock o = turned(opened);
     UNROLL for (int i = 0; i < rows; i++) {
         const int8_t *codes = a[i].codes + 256 * s;
+        __m512i dot = _mm512_setzero_si512();
+        UNROLL for (int k = 0; k < 4; k++) dot = _mm512_dpbusd_epi32(dot, o.codes[k], _mm512_loadu_si512(codes + 64 * k));
         __m512 scales = _mm512_mul_ps(o.scales, _mm512_loadu_ps(a[i].scales + 16 * s));
-        sums[i].offsets = _mm512_fmadd_ps(o.offsets, _mm512_loadu_ps(a[i].sums + 16 * s), sums[i].offsets);
-        UNROLL for (int k = 0; k < chunks; k++) {
-            __m512i index = _mm512_add_epi32(_mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0),
-                                             _mm512_set1_epi32(4 * k));
-            __m512i dot = _mm512_dpbusd_epi32(_mm512_setzero_si512(), o.codes[k], _mm512_loadu_si512(codes + 64 * k));
-            __m512 *sum = k % 2 ? &sums[i].odd : &sums[i].even;
-            *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), _mm512_permutexvar_ps(index, scales), *sum);
-        }
+        sums[i] = _mm512_fnmadd_ps(o.offsets, _mm512_loadu_ps(a[i].sums + 16 * s), sums[i]);
+        sums[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), scales, sums[i]);
     }
 }
 
@@ -243,27 +248,19 @@ INLINE void dotFormat(const int format, const bool wide, const int rows, const M
                       const Activations *a, float *sums) {
     const uint8_t *row = (const uint8_t *)w->data + n * w->rowBytes;
     const int bytes = (int)(256 / minkeBlockElements(format) * minkeBlockBytes(format));
-    DotSum parts[DotRows];
-    UNROLL for (int i = 0; i < rows; i++) parts[i].even = parts[i].odd = parts[i].offsets = _mm512_setzero_ps();
+    __m512 parts[DotRows];
+    UNROLL for (int i = 0; i < rows; i++) parts[i] = _mm512_setzero_ps();
     int64_t whole = w->depth / 256;
     for (int64_t s = 0; s < whole; s++) {
         UNROLL for (int line = 0; line < bytes; line += 64)
             _mm_prefetch((const char *)row + s * bytes + FetchAhead + line, _MM_HINT_T0);
         OpenBlock o = wide ? openWideBlock(format, row + s * bytes) : openNarrowBlocks(format, row + s * bytes, 8, 8);
-        addBlock(rows, 4, o, a, s, parts);
+        addBlock(rows, o, a, s, parts);
     }
     if (!wide) {
         // The rest of a row whose length is no multiple of 256.
         int64_t left = w->depth / 32 - 8 * whole;
-        const uint8_t *at = row + whole * bytes;
-        switch ((left + 1) / 2) {
-        case 0: break;
-        case 1: addBlock(rows, 1, openNarrowBlocks(format, at, 2, left), a, whole, parts); break;
-        case 2: addBlock(rows, 2, openNarrowBlocks(format, at, 4, left), a, whole, parts); break;
-        case 3: addBlock(rows, 3, openNarrowBlocks(format, at, 6, left), a, whole, parts); break;
-        default: addBlock(rows, 4, openNarrowBlocks(format, at, 8, left), a, whole, parts);
-        }
+        if (left > 0) addBlock(rows, openNarrowBlocks(format, row + whole * bytes, 8, left), a, whole, parts);
     }
-    UNROLL for (int i = 0; i < rows; i++)
-        sums[i] = _mm512_reduce_add_ps(_mm512_sub_ps(_mm512_add_ps(parts[i].even, parts[i].odd), parts[i].offsets));
+    UNROLL for (int i = 0; i < rows; i++) sums[i] = _mm512_reduce_add_ps(parts[i]);
 }
