@@ -67,12 +67,12 @@ extension LanguageModel {
     ///
     /// - Returns: `float32`, `[states, vocabulary]`.
     public func logits(of states: Tensor) -> Tensor {
-        tape().linear(Variable(states), head, output: .float32).value
+        headLogits(Variable(states), tape())
     }
 
     /// Cross-entropy of a token after each of some states, in nats; the logits of all never exist at once.
     public func losses(of states: Tensor, targets: [Int32]) -> [Float] {
-        tape().crossEntropy(Variable(states), head: head, targets: targets)
+        tape().crossEntropy(Variable(states), head: head, targets: targets, softcap: softcap)
     }
 
     /// The first prediction module's state for the newest of `next`, from which ``logits(of:)`` proposes the token that

@@ -30,7 +30,8 @@ extension WeightBuilder {
     ///
     /// - Parameter names: the tensors of an expert: those of `gateUp`'s rows, then `down`'s.
     func streamed(
-        _ experts: Int, gateUp: Parameter, down: Parameter, _ names: (Int) -> [String]
+        _ experts: Int, gateUp: Parameter, down: Parameter, _ activation: ModelConfiguration.Activation,
+        _ names: (Int) -> [String]
     ) throws -> StreamedExperts? {
         guard let expertCache, let checkpoint = storedCheckpoint else { return nil }
         let places = try (0..<experts).map { expert in
@@ -42,7 +43,8 @@ extension WeightBuilder {
             }
         }
         return StreamedExperts(
-            expertCache, first: expertCache.add(layer: places), experts: experts, gateUp: gateUp, down: down)
+            expertCache, first: expertCache.add(layer: places), experts: experts, gateUp: gateUp, down: down,
+            activation: activation)
     }
 
     /// The rows of a matrix as they lie in the checkpoint.
