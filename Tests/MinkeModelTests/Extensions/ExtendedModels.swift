@@ -13,12 +13,12 @@ enum ExtendedModels {
             family: isLatent ? .deepseekV3 : .llama, vocabSize: 50, hiddenSize: 24, numHiddenLayers: 2,
             numAttentionHeads: 3, intermediateSize: 32)
         c.maxPositionEmbeddings = 256
-        c.kvLoraRank = 16
-        c.qkNopeHeadDim = 6
         c.qkRopeHeadDim = isLatent ? 4 : 8
         c.vHeadDim = 8
         c.ropeInterleave = isLatent
         if isLatent {
+            c.kvLoraRank = 16
+            c.qkNopeHeadDim = 6
             c.nRoutedExperts = 4
             c.numExpertsPerTok = 2
             c.nSharedExperts = 1
