@@ -78,3 +78,39 @@ import Testing
         }
     }
 }
+
+extension ExtensionGradientTests {
+    @Test func everyInstructionSetAgreesWithTheFormulas() async {
+        await #expect(processExitsWith: .success) {
+            onEveryInstructionSet { type in
+                for width in [1, 7, 33, 64] { checkExtendedKernels(width: width, type: type) }
+            }
+        }
+    }
+}
+
+private func checkExtendedKernels(width: Int, type: ElementType) {
+    var numbers = Numbers(UInt64(width))
+    let x = Variable(numbers.tensor(3, width, type: type, scale: 3))
+    let dy = numbers.tensor(3, width, type: type)
+    let before = Matrix(x.value)
+    let tape = Tape(computeType: type, isRecording: true)
+    let y = tape.squaredReLU(x)
+    y.receiveGradient(dy.converted(to: type))
+    tape.backward()
+    let positive = before.map { max(0, $0) }
+    let tolerance = Tolerance.sums(storedIn: type)
+    expectClose(y.value, positive.map { $0 * $0 }, tolerance, "squared ReLU of \(width), \(type)")
+    var wanted = positive
+    for index in wanted.values.indices { wanted.values[index] *= 2 * Matrix(dy).values[index] }
+    expectClose(x.gradient, wanted, tolerance, "gradient of squared ReLU of \(width), \(type)")
+
+    let table = Parameter("table", numbers.tensor(5, width), hasRowGradients: true)
+    let target = numbers.tensor(3, width, type: type)
+    var sums = Matrix(target)
+    Tape(computeType: type).addRows(to: Variable(target), of: table, rows: [4, 0, 4])
+    for (row, read) in [4, 0, 4].enumerated() {
+        for column in 0..<width { sums[row, column] += Matrix(table.value)[read, column] }
+    }
+    expectClose(target, sums, terms: sums.map { _ in 4 }, tolerance, "rows of \(width), \(type)")
+}

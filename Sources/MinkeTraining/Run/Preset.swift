@@ -145,10 +145,11 @@ public enum Preset: String, Sendable, CaseIterable {
         run.model.extensions.logitSoftcap = 15
         run.model.extensions.activation = .squaredReLU
         run.batchSize = 16
-        run.steps = 48
+        run.steps = 64
         run.initialization.embeddingDeviation = 0.5
         run.optimizer.beta1 = 0.5
         run.optimizer.tableRate = 0.15
+        run.optimizer.decay = 0.1
         run.evaluationInterval = 4
         return run
     }
