@@ -151,7 +151,7 @@ struct ModelSummary {
     private var architecture: JSON.Object {
         let c = configuration
         var json: JSON.Object = [
-            "model_type": .string(c.family.rawValue), "layers": .integer(c.numHiddenLayers),
+            "model_type": .string(c.modelType), "layers": .integer(c.numHiddenLayers),
             "hidden_size": .integer(c.hiddenSize), "heads": .integer(c.numAttentionHeads),
             "vocabulary": .integer(c.vocabSize), "context": .integer(c.maxPositionEmbeddings),
             "attention": c.family.isLatent ? "latent" : "multi-head",

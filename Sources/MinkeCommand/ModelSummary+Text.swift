@@ -10,7 +10,8 @@ extension ModelSummary {
 
     private var architectureText: String {
         let c = configuration
-        var lines = ["\(c.family.rawValue): \(c.numHiddenLayers) layers of width \(c.hiddenSize), "]
+        let base = c.extensions.isEmpty ? "" : " (after \(c.family.rawValue))"
+        var lines = ["\(c.modelType)\(base): \(c.numHiddenLayers) layers of width \(c.hiddenSize), "]
         lines[0] += "\(c.numAttentionHeads) heads, vocabulary \(HumanFormat.grouped(c.vocabSize))"
         if c.family.isLatent {
             let queries = c.qLoraRank.map { "queries through \($0), " } ?? ""
@@ -28,6 +29,7 @@ extension ModelSummary {
         if c.numNextnPredictLayers > 0 {
             lines.append("modules for multi-token prediction: \(c.numNextnPredictLayers)")
         }
+        if !c.extensions.isEmpty { lines.append("extensions: " + Self.text(of: c.extensions)) }
         var rotary = "context: \(HumanFormat.grouped(c.maxPositionEmbeddings)) tokens, rotary base "
         rotary += Self.plain(c.ropeTheta)
         if let yarn = c.yarn {
@@ -37,6 +39,20 @@ extension ModelSummary {
         lines.append(rotary)
         if let quantization { lines.append("weights are stored quantised (\(quantization.prefix(40)))") }
         return lines.joined(separator: "\n")
+    }
+
+    private static func text(of e: ModelConfiguration.Extensions) -> String {
+        var parts: [String] = []
+        if let longest = e.ngramOrders.last {
+            parts.append(
+                "n-grams up to \(longest) in tables of \(HumanFormat.grouped(e.ngramTableRows)) rows, "
+                    + "\(e.ngramHashes) hashes")
+        }
+        if e.valueEmbeddingOrder > 0 { parts.append("value embeddings of \(e.valueEmbeddingOrder)-grams") }
+        if e.normalizesQueries { parts.append("QK norm") }
+        if e.logitSoftcap > 0 { parts.append("logits capped at \(plain(e.logitSoftcap))") }
+        if e.activation != .swiGLU { parts.append(e.activation.rawValue) }
+        return parts.joined(separator: "; ")
     }
 
     private var parameterText: String {

@@ -26,6 +26,8 @@ struct LayerContext {
     var lossScale: Float = 1
     /// Take the keys and values of the pass, one for each sequence of the batch; empty: nothing is kept.
     var caches: [LayerCache] = []
+    /// Names rows of tables by the tokens; nil where the model has none.
+    var ngrams: NgramContext?
     /// The batch continues what the caches hold, instead of starting sequences.
     var continues = false
 
@@ -66,13 +68,16 @@ final class DecoderLayer {
         inputNorm = try build.vector(prefix + "input_layernorm.weight", c.hiddenSize, role: .norm)
         attention =
             c.family.isLatent
-            ? .latent(try LatentAttention(c, prefix: prefix + "self_attn.", build))
-            : .multiHead(try MultiHeadAttention(c, prefix: prefix + "self_attn.", build))
+            ? .latent(try LatentAttention(c, layer: index, prefix: prefix + "self_attn.", build))
+            : .multiHead(try MultiHeadAttention(c, layer: index, prefix: prefix + "self_attn.", build))
         postAttentionNorm = try build.vector(prefix + "post_attention_layernorm.weight", c.hiddenSize, role: .norm)
         mixture =
             c.isSparse(layer: index)
             ? .sparse(try Experts(c, prefix: prefix + "mlp.", build))
-            : .dense(try FeedForward(hidden: c.hiddenSize, width: c.intermediateSize, prefix: prefix + "mlp.", build))
+            : .dense(
+                try FeedForward(
+                    hidden: c.hiddenSize, width: c.intermediateSize, activation: c.extensions.activation,
+                    prefix: prefix + "mlp.", build))
     }
 
     /// The experts, if the layer has any.

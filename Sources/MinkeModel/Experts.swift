@@ -8,7 +8,8 @@ final class Experts {
     private let router: Parameter
     /// Added to the scores for the choice only (V3).
     let correctionBias: Parameter?
-    /// [gate_proj; up_proj] of every expert, stacked.
+    private let activation: ModelConfiguration.Activation
+    /// [gate_proj; up_proj] of every expert, stacked; up_proj alone where there is no gate.
     private let gateUp: Parameter
     private let down: Parameter
     private let shared: FeedForward?
@@ -22,26 +23,26 @@ final class Experts {
             usesSigmoid: c.scoringFunc == .sigmoid, ranksGroupsByTopTwo: isBiased, normalizes: c.normTopkProb,
             scale: Float(c.routedScalingFactor))
         let width = c.moeIntermediateSize
+        let activation = c.extensions.activation
+        self.activation = activation
         router = try build.matrix([(prefix + "gate.weight", c.nRoutedExperts)], columns: c.hiddenSize, role: .router)
         correctionBias =
             isBiased
             ? try build.vector(prefix + "gate.e_score_correction_bias", c.nRoutedExperts, role: .correctionBias) : nil
         gateUp = try build.stacked(c.nRoutedExperts, columns: c.hiddenSize) { expert in
-            [
-                (prefix + "experts.\(expert).gate_proj.weight", width),
-                (prefix + "experts.\(expert).up_proj.weight", width),
-            ]
+            activation.inputs.map { (prefix + "experts.\(expert).\($0).weight", width) }
         }
         down = try build.stacked(c.nRoutedExperts, columns: width, role: .outputMatrix) { expert in
             [(prefix + "experts.\(expert).down_proj.weight", c.hiddenSize)]
         }
-        streamed = try build.streamed(c.nRoutedExperts, gateUp: gateUp, down: down) { expert in
-            ["gate_proj", "up_proj", "down_proj"].map { prefix + "experts.\(expert).\($0).weight" }
+        streamed = try build.streamed(c.nRoutedExperts, gateUp: gateUp, down: down, activation) { expert in
+            (activation.inputs + ["down_proj"]).map { prefix + "experts.\(expert).\($0).weight" }
         }
         shared =
             c.nSharedExperts > 0
             ? try FeedForward(
-                hidden: c.hiddenSize, width: width * c.nSharedExperts, prefix: prefix + "shared_experts.", build) : nil
+                hidden: c.hiddenSize, width: width * c.nSharedExperts, activation: activation,
+                prefix: prefix + "shared_experts.", build) : nil
     }
 
     /// - Parameters:
@@ -67,7 +68,7 @@ final class Experts {
             let mixed = tape.combine(outputs, routing, addedTo: residual)
             return (hidden.flatMap { shared?.output($0, addedTo: mixed, tape) } ?? mixed, routing)
         }
-        let hidden = tape.swiGLU(tape.groupedLinear(inputs, gateUp, offsets: routing.offsets))
+        let hidden = activation(tape.groupedLinear(inputs, gateUp, offsets: routing.offsets), tape)
         let outputs = tape.groupedLinear(hidden, down, offsets: routing.offsets)
         let mixed = tape.combine(outputs, routing, addedTo: residual)
         return (shared?(x, addedTo: mixed, tape) ?? mixed, routing)

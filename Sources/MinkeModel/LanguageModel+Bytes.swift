@@ -22,7 +22,11 @@ extension LanguageModel {
             let parameter = weight.parameter
             guard seen.insert(ObjectIdentifier(parameter)).inserted else { continue }
             let whole = Double(parameter.storedBytes)
-            if weight.role == .embedding {
+            if weight.role == .table {
+                // A token reads a row for each hash, together as wide as what they are added to.
+                let hashes = weight.name.contains("ngram_tables") ? configuration.extensions.ngramHashes : 1
+                bytes += whole * min(1, Double(tokens) * Double(hashes) / Double(max(1, parameter.rows)))
+            } else if weight.role == .embedding {
                 bytes += whole * min(1, Double(tokens) / Double(max(1, parameter.rows)))
                 // Tied to the head, it is read as that too.
                 if configuration.tieWordEmbeddings { bytes += whole }

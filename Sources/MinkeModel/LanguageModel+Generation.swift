@@ -79,12 +79,12 @@ extension LanguageModel {
     /// - Parameter keepsRowsApart: whether a state's logits do not depend on how many states there are, to the last bit.
     /// - Returns: `float32`, `[states, vocabulary]`.
     public func logits(of states: Tensor, keepsRowsApart: Bool = false) -> Tensor {
-        tape(keepsRowsApart).linear(Variable(states), head, output: .float32).value
+        headLogits(Variable(states), tape(keepsRowsApart))
     }
 
     /// Cross-entropy of a token after each of some states, in nats; the logits of all never exist at once.
     public func losses(of states: Tensor, targets: [Int32]) -> [Float] {
-        tape().crossEntropy(Variable(states), head: head, targets: targets)
+        tape().crossEntropy(Variable(states), head: head, targets: targets, softcap: softcap)
     }
 
     /// The first prediction module's state for the newest of `next`, from which ``logits(of:)`` proposes the token that

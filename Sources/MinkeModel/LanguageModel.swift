@@ -13,6 +13,7 @@ public final class LanguageModel {
     public let weights: [NamedWeight]
 
     let embedding: Parameter
+    private let memory: NgramMemory
     let layers: [DecoderLayer]
     private let norm: Parameter
     let head: Parameter
@@ -36,6 +37,7 @@ public final class LanguageModel {
         embedding = try build.matrix(
             [("model.embed_tokens.weight", configuration.vocabSize)], columns: configuration.hiddenSize,
             role: .embedding)
+        memory = try NgramMemory(configuration, build)
         layers = try (0..<configuration.numHiddenLayers).map { try DecoderLayer(configuration, index: $0, build) }
         norm = try build.vector("model.norm.weight", configuration.hiddenSize, role: .norm)
         head =
@@ -106,8 +108,11 @@ public final class LanguageModel {
         observe: (Int, Variable, Routing?) -> Void = { _, _, _ in }
     ) -> Variable {
         var x = tape.embedding(tokens, embedding)
+        let ngrams = ngramContext(tokens, context.batch, caches)
+        if let ngrams { memory.add(to: x, ngrams, tape) }
         for (index, layer) in layers.enumerated() {
             var context = context
+            context.ngrams = ngrams
             context.caches = caches.map { $0.layers[index] }
             let (out, routing) = layer(x, context, tape)
             x = out
@@ -117,6 +122,32 @@ public final class LanguageModel {
         return tape.rmsNorm(x, weight: norm, epsilon: Float(configuration.rmsNormEps), gradientType: .float32)
     }
 
+    /// The tokens with those before them, which the caches remember; nil where no row is looked up by them.
+    private func ngramContext(_ tokens: [Int32], _ batch: SequenceBatch, _ caches: [ModelCache]) -> NgramContext? {
+        let extensions = configuration.extensions
+        guard extensions.ngramMaxOrder > 0 || extensions.valueEmbeddingOrder > 0 else { return nil }
+        let histories =
+            caches.isEmpty
+            ? [ArraySlice<Int32>](repeating: [], count: batch.sequences)
+            : caches.map { $0.tokens.suffix(extensions.precedingTokens) }
+        for (sequence, cache) in caches.enumerated() { cache.remember(tokens[batch.rows(sequence)]) }
+        return NgramContext(
+            tokens, length: batch.length, histories: histories, preceding: extensions.precedingTokens)
+    }
+
+    /// The output head: logits, soft-capped where the model has that.
+    func headLogits(_ hidden: Variable, _ tape: Tape) -> Tensor {
+        let logits = tape.linear(hidden, head, output: .float32).value
+        if let softcap { logits.softcap(softcap) }
+        return logits
+    }
+
+    /// c of z ← c·tanh(z/c) on the logits.
+    var softcap: Float? {
+        let cap = configuration.extensions.logitSoftcap
+        return cap > 0 ? Float(cap) : nil
+    }
+
     /// Logits of every position of every sequence, computed as one batch without a cache.
     ///
     /// - Returns: `float32`, `[sequences × tokens, vocabulary]`.
@@ -124,7 +155,7 @@ public final class LanguageModel {
         let tape = Tape(computeType: computeType ?? options.precision.computeType)
         let context = LayerContext(batch: batch, rotary: rotary(upTo: batch.length))
         let hidden = hiddenStates(tokens, context, tape)
-        return tape.linear(hidden, head, output: .float32).value
+        return headLogits(hidden, tape)
     }
 
     /// Logits of the prediction modules: entry k predicts, in row i, token i + 2 + k. The last k + 1 rows of each sequence
@@ -137,7 +168,7 @@ public final class LanguageModel {
         return predictors.map { predictor in
             next = shifted(next, batch: batch, fill: 0)
             hidden = predictor(hidden: hidden, next: tape.embedding(next, embedding), context, tape).0
-            return tape.linear(hidden, head, output: .float32).value
+            return headLogits(hidden, tape)
         }
     }
 
@@ -198,7 +229,8 @@ public final class LanguageModel {
         var hidden = hiddenStates(tokens, context, tape) { layer, _, routing in
             if let routing { routings.append((layer, routing)) }
         }
-        let perToken = tape.crossEntropy(hidden, head: head, targets: targets, lossScale: objective.scale)
+        let perToken = tape.crossEntropy(
+            hidden, head: head, targets: targets, lossScale: objective.scale, softcap: softcap)
         var predictorLosses: [Double] = []
         if objective.predictionWeight > 0 {
             var next = targets
@@ -209,7 +241,7 @@ public final class LanguageModel {
                 next = shifted(next, batch: batch, fill: -1)
                 let losses = tape.crossEntropy(
                     state, head: head, targets: next,
-                    lossScale: objective.scale * objective.predictionWeight / Float(predictors.count))
+                    lossScale: objective.scale * objective.predictionWeight / Float(predictors.count), softcap: softcap)
                 let counted = next.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) }
                 predictorLosses.append(losses.reduce(0.0) { $0 + Double($1) } / Double(max(1, counted)))
                 hidden = state

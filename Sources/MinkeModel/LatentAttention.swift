@@ -5,6 +5,13 @@ import MinkeTensors
 /// Keys and values of all heads are expanded from one small latent c = RMSNorm(W^DKV·x) of width `kv_lora_rank`; position
 /// enters through a separate rotary part of each query and one rotary key that all heads share. Only c and the rotary
 /// key need to be cached.
+///
+/// With `qk_norm`, two more norms stand before the rotation: each head's query, RMS norm over its `nope + rope` values
+/// with one gain for all heads, which also is the learned scale of the scores; and the rotary key, RMS norm over its
+/// `rope` values with a gain. The other part of a key is W^UK·c with c normalised already. Its length differs from head
+/// to head and stays as it is: dividing by it would need every head's key, and decoding on cached latents would be over.
+///
+/// With value embeddings, a row of a table is added to c after its norm, before c is cached: W^UK and W^UV both see it.
 final class LatentAttention {
     private let heads: Int
     private let qLoraRank: Int?
@@ -24,12 +31,16 @@ final class LatentAttention {
     /// kv_b_proj, `[heads × (nope + value), kv_lora_rank]`: per head the key's rows, then the value's. Nil where the
     /// weights stay in their file: `absorbed` has both halves then.
     private let keyValueUp: Parameter?
+    /// Gains of the queries of each head, and of the rotary key.
+    private let headNorms: (query: Parameter, rotaryKey: Parameter)?
+    private let valueEmbedding: ValueEmbedding?
     private let absorbed: AbsorbedProjections
     /// `[hidden, heads × value]`
     private let output: Parameter
     private let outputBias: Parameter?
 
-    init(_ c: ModelConfiguration, prefix: String, _ build: WeightBuilder) throws {
+    /// - Parameter layer: the layer's number in the checkpoint.
+    init(_ c: ModelConfiguration, layer: Int, prefix: String, _ build: WeightBuilder) throws {
         heads = c.numAttentionHeads
         qLoraRank = c.qLoraRank
         kvLoraRank = c.kvLoraRank
@@ -75,6 +86,13 @@ final class LatentAttention {
         output = try build.matrix(
             [(prefix + "o_proj.weight", c.hiddenSize)], columns: heads * value, role: .outputMatrix)
         outputBias = c.attentionBias ? try build.vector(prefix + "o_proj.bias", c.hiddenSize, role: .bias) : nil
+        headNorms =
+            c.extensions.normalizesQueries
+            ? (
+                try build.vector(prefix + "q_norm.weight", nope + rope, role: .norm),
+                try build.vector(prefix + "k_rope_norm.weight", rope, role: .norm)
+            ) : nil
+        valueEmbedding = try ValueEmbedding(c, layer: layer, width: kvLoraRank, prefix: prefix, build)
     }
 
     /// The normalised latent and the turned rotary key of each row, and its queries, turned.
@@ -96,13 +114,22 @@ final class LatentAttention {
             let latent = tape.rmsNorm(queries, weight: queryNorm, epsilon: Float(ModelConfiguration.latentNormEps))
             queries = tape.linear(latent, queryUp)
         }
+        if let headNorms {
+            queries = tape.headNorm(
+                queries, weight: headNorms.query, epsilon: Float(ModelConfiguration.latentNormEps))
+        }
         tape.rotate(
             queries, heads: heads, headStride: nope + rope, offset: nope, positions: context.batch.positions,
             table: context.rotary)
         let latent = tape.rmsNorm(
             joined.columns(queryWidth..<queryWidth + kvLoraRank), weight: latentNorm,
             epsilon: Float(ModelConfiguration.latentNormEps))
-        let rotaryKey = joined.columns(queryWidth + kvLoraRank..<queryWidth + kvLoraRank + rope)
+        valueEmbedding?.add(to: latent, context, tape)
+        var rotaryKey = joined.columns(queryWidth + kvLoraRank..<queryWidth + kvLoraRank + rope)
+        if let headNorms {
+            rotaryKey = tape.headNorm(
+                rotaryKey, weight: headNorms.rotaryKey, epsilon: Float(ModelConfiguration.latentNormEps))
+        }
         tape.rotate(rotaryKey, positions: context.batch.positions, table: context.rotary)
         return (queries, latent, rotaryKey)
     }

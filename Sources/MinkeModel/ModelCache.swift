@@ -5,6 +5,9 @@ public final class ModelCache {
     let layers: [LayerCache]
     /// Tokens that fit.
     public let capacity: Int
+    /// The tokens held, for models that look up rows by the tokens before the newest; −1 where they are not known. A
+    /// prediction module's cache has none.
+    private(set) var tokens: [Int32] = []
 
     init(layers: [LayerCache], capacity: Int) {
         self.layers = layers
@@ -24,12 +27,19 @@ public final class ModelCache {
         ModelCache(layers: layers.map { $0.fork(count: count) }, capacity: capacity)
     }
     /// Forgets all tokens from `count` on.
-    public func truncate(to count: Int) { layers.forEach { $0.truncate(to: count) } }
+    public func truncate(to count: Int) {
+        layers.forEach { $0.truncate(to: count) }
+        tokens.removeLast(max(0, tokens.count - count))
+    }
+
+    /// Remembers the tokens of a pass.
+    func remember(_ new: ArraySlice<Int32>) { tokens += new }
 
     /// Holds `count` tokens of noise: what measuring at a depth needs, without running a text of that length.
     public func fill(count: Int, seed: UInt64) {
         precondition(count <= capacity)
         truncate(to: 0)
+        tokens = [Int32](repeating: -1, count: count)
         for (index, layer) in layers.enumerated() {
             var random = CounterRandom(seed: seed, purpose: "cache", step: index)
             let rows = max(1, min(count, 64))

@@ -5,7 +5,7 @@ extension ModelConfiguration {
     ///
     /// - Throws: ``InputError`` naming the key.
     public init(_ json: JSON.Object) throws {
-        let keys = Keys(json: json)
+        let keys = ConfigurationKeys(json: json)
         let family = try Family(declaredIn: json)
         self.init(
             family: family, vocabSize: try keys.integer("vocab_size"), hiddenSize: try keys.integer("hidden_size"),
@@ -19,7 +19,8 @@ extension ModelConfiguration {
         initializerRange = try keys.number("initializer_range", default: 0.02)
         bosTokenID = try keys.optionalInteger("bos_token_id")
         eosTokenID = try keys.firstInteger("eos_token_id")
-        if let act = json["hidden_act"], act != .string("silu") {
+        let isExtended = json["model_type"] == .string(Self.extendedType)
+        if !isExtended, let act = json["hidden_act"], act != .string("silu") {
             throw InputError("hidden_act \(act.text()) is not supported", at: "hidden_act", remedy: "only silu is")
         }
         if let quantization = json["quantization_config"], !quantization.isNull {
@@ -27,6 +28,7 @@ extension ModelConfiguration {
         }
         try readRotary(keys)
         if family.isLatent { try readLatent(keys) } else { try readMultiHead(keys) }
+        try readExtensions(keys)
         try validate()
     }
 
@@ -53,7 +55,7 @@ extension ModelConfiguration {
         }
     }
 
-    private mutating func readRotary(_ keys: Keys) throws {
+    private mutating func readRotary(_ keys: ConfigurationKeys) throws {
         let nested = try keys.object("rope_parameters") ?? (try keys.object("rope_scaling"))
         ropeTheta = try keys.number(
             "rope_theta", default: nested.map { try $0.number("rope_theta", default: 10_000) } ?? 10_000)
@@ -79,7 +81,7 @@ extension ModelConfiguration {
         }
     }
 
-    private mutating func readLatent(_ keys: Keys) throws {
+    private mutating func readLatent(_ keys: ConfigurationKeys) throws {
         qLoraRank = try keys.optionalInteger("q_lora_rank")
         kvLoraRank = try keys.integer("kv_lora_rank")
         qkNopeHeadDim = try keys.integer("qk_nope_head_dim")
@@ -112,7 +114,7 @@ extension ModelConfiguration {
         }
     }
 
-    private mutating func readMultiHead(_ keys: Keys) throws {
+    private mutating func readMultiHead(_ keys: ConfigurationKeys) throws {
         let headDim = try keys.integer("head_dim", default: numAttentionHeads > 0 ? hiddenSize / numAttentionHeads : 0)
         let keyValueHeads = try keys.integer("num_key_value_heads", default: numAttentionHeads)
         guard keyValueHeads == numAttentionHeads else {
@@ -128,7 +130,7 @@ extension ModelConfiguration {
     /// The keys of a released `config.json`, in `float32`.
     public var json: JSON {
         var json: JSON.Object = [
-            "architectures": [.string(family.architecture)],
+            "architectures": [.string(extensions.isEmpty ? family.architecture : "MinkeForCausalLM")],
             "attention_bias": .bool(attentionBias),
             "attention_dropout": 0.0,
             "dtype": "float32",
@@ -137,7 +139,7 @@ extension ModelConfiguration {
             "initializer_range": .number(initializerRange),
             "intermediate_size": .integer(intermediateSize),
             "max_position_embeddings": .integer(maxPositionEmbeddings),
-            "model_type": .string(family.rawValue),
+            "model_type": .string(modelType),
             "num_attention_heads": .integer(numAttentionHeads),
             "num_hidden_layers": .integer(numHiddenLayers),
             "num_key_value_heads": .integer(numAttentionHeads),
@@ -149,6 +151,10 @@ extension ModelConfiguration {
             "use_cache": true,
             "vocab_size": .integer(vocabSize),
         ]
+        if !extensions.isEmpty {
+            json["hidden_act"] = .string(extensions.activation.rawValue)
+            json[Self.extendedType] = .object(extensions.json(base: family))
+        }
         json["bos_token_id"] = bosTokenID.map { .integer($0) } ?? .null
         json["eos_token_id"] = eosTokenID.map { .integer($0) } ?? .null
         guard family.isLatent else {
@@ -205,83 +211,24 @@ extension ModelConfiguration.Family {
         guard let type = json["model_type"]?.stringValue else {
             throw InputError("model_type is missing", at: "model_type", remedy: "is this a model's config.json?")
         }
+        if type == ModelConfiguration.extendedType {
+            guard let base = json["minke"]?["base_model_type"]?.stringValue, let family = Self(rawValue: base) else {
+                throw InputError(
+                    "a minke model must name its base architecture", at: "minke.base_model_type",
+                    remedy: "known: \(Self.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            self = family
+            return
+        }
         if let reason = Self.refused[type] {
             throw InputError("\(type) cannot run: \(reason)", at: "model_type")
         }
         // Kimi K2 and Moonlight are DeepSeek-V3 under another name.
         guard let family = type == "kimi_k2" ? .deepseekV3 : Self(rawValue: type) else {
             let known = Self.allCases.map(\.rawValue).joined(separator: ", ")
-            throw InputError("model_type \"\(type)\" is unknown", at: "model_type", remedy: "known: \(known), kimi_k2")
+            throw InputError(
+                "model_type \"\(type)\" is unknown", at: "model_type", remedy: "known: \(known), kimi_k2, minke")
         }
         self = family
-    }
-}
-
-/// Typed access to the keys of a configuration.
-private struct Keys {
-    let json: JSON.Object
-
-    private func present(_ key: String) -> JSON? {
-        json[key].flatMap { $0.isNull ? nil : $0 }
-    }
-
-    func optionalInteger(_ key: String) throws -> Int? {
-        guard let value = present(key) else { return nil }
-        guard let integer = value.intValue else {
-            throw InputError("\(key) must be a whole number, not \(value.text().prefix(40))", at: key)
-        }
-        return integer
-    }
-
-    func integer(_ key: String, default fallback: Int? = nil) throws -> Int {
-        guard let value = try optionalInteger(key) ?? fallback else {
-            throw InputError("\(key) is missing", at: key)
-        }
-        return value
-    }
-
-    /// An integer, or the first of a list of integers.
-    func firstInteger(_ key: String) throws -> Int? {
-        if let list = present(key)?.arrayValue { return list.first?.intValue }
-        return try optionalInteger(key)
-    }
-
-    func optionalNumber(_ key: String) throws -> Double? {
-        guard let value = present(key) else { return nil }
-        guard let number = value.doubleValue else {
-            throw InputError("\(key) must be a number, not \(value.text().prefix(40))", at: key)
-        }
-        return number
-    }
-
-    func number(_ key: String, default fallback: Double? = nil) throws -> Double {
-        guard let value = try optionalNumber(key) ?? fallback else {
-            throw InputError("\(key) is missing", at: key)
-        }
-        return value
-    }
-
-    func flag(_ key: String, default fallback: Bool) throws -> Bool {
-        guard let value = present(key) else { return fallback }
-        guard let flag = value.boolValue else { throw InputError("\(key) must be true or false", at: key) }
-        return flag
-    }
-
-    func optionalString(_ key: String) throws -> String? {
-        guard let value = present(key) else { return nil }
-        guard let text = value.stringValue else { throw InputError("\(key) must be a text", at: key) }
-        return text
-    }
-
-    func choice<Choice: RawRepresentable<String>>(_ key: String, default fallback: Choice) throws -> Choice {
-        guard let text = try optionalString(key) else { return fallback }
-        guard let choice = Choice(rawValue: text) else { throw InputError("\(key) \"\(text)\" is unknown", at: key) }
-        return choice
-    }
-
-    func object(_ key: String) throws -> Keys? {
-        guard let value = present(key) else { return nil }
-        guard let object = value.objectValue else { throw InputError("\(key) must be an object", at: key) }
-        return Keys(json: object)
     }
 }

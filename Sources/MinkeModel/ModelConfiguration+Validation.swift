@@ -51,6 +51,7 @@ extension ModelConfiguration {
             try require(!attentionBias, "attention_bias", "is not supported in a \(family.rawValue) model")
         }
         if nRoutedExperts > 0 { try validateExperts(require, inRange) }
+        try validateExtensions(require, inRange)
     }
 
     private func validateExperts(

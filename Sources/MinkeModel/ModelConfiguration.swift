@@ -88,6 +88,9 @@ public struct ModelConfiguration: Equatable, Sendable {
     /// Multi-token-prediction modules behind the last layer.
     public var numNextnPredictLayers = 0
 
+    /// Parts that no released architecture has.
+    public var extensions = Extensions()
+
     public init(
         family: Family, vocabSize: Int, hiddenSize: Int, numHiddenLayers: Int, numAttentionHeads: Int,
         intermediateSize: Int
@@ -133,6 +136,7 @@ public struct ModelConfiguration: Equatable, Sendable {
         twin.eosTokenID = eosTokenID
         twin.ropeTheta = ropeTheta
         twin.ropeInterleave = false
+        twin.extensions = extensions
         return twin
     }
 }

@@ -13,6 +13,8 @@ public struct ModelCosts: Sendable {
     public let parts: [Part]
     /// Weights of matrices that one token is multiplied with, the output head included.
     private let multiplied: Int
+    /// Weights of tables that are read row by row.
+    private let tableParameters: Int
     private let configuration: ModelConfiguration
 
     public init(_ c: ModelConfiguration) {
@@ -32,19 +34,32 @@ public struct ModelCosts: Sendable {
             attention = 4 * h * heads * c.vHeadDim
             attentionNorms = 0
         }
-        let dense = 3 * h * c.intermediateSize
-        let expert = 3 * h * c.moeIntermediateSize
+        let matrices = c.extensions.activation.inputs.count + 1
+        let dense = matrices * h * c.intermediateSize
+        let expert = matrices * h * c.moeIntermediateSize
         let router = h * c.nRoutedExperts
         let sparseLayers = (0..<c.numHiddenLayers).filter { c.isSparse(layer: $0) }.count
         let denseLayers = c.numHiddenLayers - sparseLayers
         let n = c.numHiddenLayers
-        let norms = n * (2 * h + attentionNorms) + h
+        let headNorms =
+            !c.extensions.normalizesQueries ? 0 : c.family.isLatent ? c.qkHeadDim + c.qkRopeHeadDim : 2 * c.vHeadDim
+        let norms = n * (2 * h + attentionNorms + headNorms) + h
         let activeExperts = c.numExpertsPerTok + c.nSharedExperts
         let bias = c.topkMethod == .biased ? c.nRoutedExperts : 0
         var parts = [
             Part(name: "embedding", total: c.vocabSize * h, active: h),
             Part(name: "attention", total: n * attention, active: n * attention),
         ]
+        let orders = c.extensions.ngramOrders.count
+        let values = c.extensions.valueEmbeddingOrder > 0 ? n : 0
+        let valueWidth = c.family.isLatent ? c.kvLoraRank : heads * c.vHeadDim
+        tableParameters =
+            orders * h * c.extensions.ngramTableRows
+            + values * valueWidth * c.extensions.valueEmbeddingRows(vocabSize: c.vocabSize)
+        if tableParameters > 0 {
+            parts.append(
+                Part(name: "conditional memory", total: tableParameters, active: orders * h + values * valueWidth))
+        }
         if denseLayers > 0 {
             parts.append(Part(name: "dense feed-forward", total: denseLayers * dense, active: denseLayers * dense))
         }
@@ -64,7 +79,7 @@ public struct ModelCosts: Sendable {
         parts.append(Part(name: "output head", total: c.tieWordEmbeddings ? 0 : head, active: head))
         if c.numNextnPredictLayers > 0 {
             let layer =
-                attention + attentionNorms + 2 * h
+                attention + attentionNorms + headNorms + 2 * h
                 + (c.nRoutedExperts > 0 ? router + bias + expert * (c.nRoutedExperts + c.nSharedExperts) : dense)
             parts.append(
                 Part(
@@ -151,6 +166,8 @@ extension ModelCosts {
         let perToken =
             Double(c.numHiddenLayers + c.numNextnPredictLayers) * Double(6 * c.hiddenSize + attention + feedForward)
         // Two to four bytes a value, and the gradients of one layer at a time.
-        return 20 * Double(totalParameters) + 4 * perToken * Double(tokensPerPass) + 512 * 6 * Double(c.vocabSize)
+        // Tables have neither dense gradients nor packed copies.
+        return 20 * Double(totalParameters) - 8 * Double(tableParameters) + 4 * perToken * Double(tokensPerPass) + 512
+            * 6 * Double(c.vocabSize)
     }
 }

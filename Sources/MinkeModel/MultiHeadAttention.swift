@@ -1,6 +1,9 @@
 import MinkeTensors
 
 /// Plain multi-head attention with rotary positions: the dense twin's.
+///
+/// With `qk_norm`, each head's query and key are RMS-normalised before the rotation, with one gain for all heads. Value
+/// embeddings are added to the values of all heads.
 final class MultiHeadAttention {
     private let heads: Int
     private let width: Int
@@ -8,8 +11,11 @@ final class MultiHeadAttention {
     /// [q_proj; k_proj; v_proj], `[3 × heads × width, hidden]`: one product for all.
     private let inputProjection: Parameter
     private let output: Parameter
+    private let headNorms: (query: Parameter, key: Parameter)?
+    private let valueEmbedding: ValueEmbedding?
 
-    init(_ c: ModelConfiguration, prefix: String, _ build: WeightBuilder) throws {
+    /// - Parameter layer: the layer's number in the checkpoint.
+    init(_ c: ModelConfiguration, layer: Int, prefix: String, _ build: WeightBuilder) throws {
         heads = c.numAttentionHeads
         width = c.qkRopeHeadDim
         shape = AttentionShape(
@@ -19,13 +25,26 @@ final class MultiHeadAttention {
             columns: c.hiddenSize)
         output = try build.matrix(
             [(prefix + "o_proj.weight", c.hiddenSize)], columns: heads * width, role: .outputMatrix)
+        headNorms =
+            c.extensions.normalizesQueries
+            ? (
+                try build.vector(prefix + "q_norm.weight", width, role: .norm),
+                try build.vector(prefix + "k_norm.weight", width, role: .norm)
+            ) : nil
+        valueEmbedding = try ValueEmbedding(c, layer: layer, width: heads * width, prefix: prefix, build)
     }
 
     private func project(
         _ x: Variable, _ context: LayerContext, _ tape: Tape
     ) -> (queries: Variable, keys: Variable, values: Variable) {
         let joined = tape.linear(x, inputProjection)
-        let parts = (0..<3).map { joined.columns($0 * heads * width..<($0 + 1) * heads * width) }
+        var parts = (0..<3).map { joined.columns($0 * heads * width..<($0 + 1) * heads * width) }
+        if let headNorms {
+            let epsilon = Float(ModelConfiguration.latentNormEps)
+            parts[0] = tape.headNorm(parts[0], weight: headNorms.query, epsilon: epsilon)
+            parts[1] = tape.headNorm(parts[1], weight: headNorms.key, epsilon: epsilon)
+        }
+        valueEmbedding?.add(to: parts[2], context, tape)
         tape.rotate(
             parts[0], heads: heads, headStride: width, positions: context.batch.positions, table: context.rotary)
         tape.rotate(

@@ -4,7 +4,8 @@ import MinkeTensors
 /// token i + 2 (DeepSeek-V3 report, 2.2).
 ///
 /// h' = eh_proj([RMSNorm(Emb(t[i+1])); RMSNorm(h[i])]), one decoder layer, RMSNorm, and the main model's head. The
-/// embedding comes first in the concatenation, as the released weights have it; h is taken after the final norm.
+/// embedding comes first in the concatenation, as the released weights have it; h is taken after the final norm. Modules
+/// read the token's own embedding: rows of n-grams reach them through h.
 final class MultiTokenPrediction {
     private let epsilon: Float
     private let embeddingNorm: Parameter

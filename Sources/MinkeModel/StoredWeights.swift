@@ -38,6 +38,10 @@ public struct StoredWeights: Sendable {
                 perToken += configuration.tieWordEmbeddings ? bytes : bytes / Double(max(1, configuration.vocabSize))
             case Self.experts: perToken += bytes * chosen
             case Self.modules: break
+            case Self.tables:
+                let rows = tensor.shape.first ?? 1
+                let hashes = tensor.name.contains("ngram_tables") ? configuration.extensions.ngramHashes : 1
+                perToken += bytes * Double(hashes) / Double(max(1, rows))
             default: perToken += bytes
             }
         }
@@ -47,12 +51,14 @@ public struct StoredWeights: Sendable {
     }
 
     private static let embedding = "embedding"
+    private static let tables = "conditional memory"
     private static let experts = "routed experts"
     private static let modules = "prediction modules"
 
     /// Parts of names, of both layouts, and what they say; the first that occurs counts.
     private static let kinds: [(part: String, kind: String)] = [
         ("nextn.", modules), ("shared_head.", modules), ("eh_proj", modules),
+        ("ngram_tables", tables), ("value_embedding", tables),
         ("embed_tokens", embedding), ("token_embd", embedding),
         ("lm_head", "output head"), ("attn_output", "attention"), ("norm", "norms"),
         ("self_attn", "attention"), ("attn_", "attention"),

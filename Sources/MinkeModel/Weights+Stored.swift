@@ -31,7 +31,8 @@ extension WeightBuilder {
     ///
     /// - Parameter names: the tensors of an expert: those of `gateUp`'s rows, then `down`'s.
     func streamed(
-        _ experts: Int, gateUp: Parameter, down: Parameter, _ names: (Int) -> [String]
+        _ experts: Int, gateUp: Parameter, down: Parameter, _ activation: ModelConfiguration.Activation,
+        _ names: (Int) -> [String]
     ) throws -> StreamedExperts? {
         guard let expertCache, let checkpoint = storedCheckpoint else { return nil }
         if let name = names(0).first, try isDecoded(name, in: checkpoint) {
@@ -48,7 +49,8 @@ extension WeightBuilder {
             }
         }
         return StreamedExperts(
-            expertCache, first: expertCache.add(layer: places), experts: experts, gateUp: gateUp, down: down)
+            expertCache, first: expertCache.add(layer: places), experts: experts, gateUp: gateUp, down: down,
+            activation: activation)
     }
 
     /// Whether kernels do not know the blocks that share a scale, so that the matrix has to be decoded beforehand.

@@ -10,6 +10,8 @@ public enum WeightRole: Sendable {
     case outputMatrix
     case router
     case embedding
+    /// A table of which a pass reads few rows: n-grams and value embeddings.
+    case table
     case head
     case norm
     case bias
@@ -71,7 +73,7 @@ public struct Initialization: Equatable, Sendable {
         case .head: headDeviation ?? deviation
         case .embedding: embeddingDeviation ?? deviation
         case .matrix, .router: deviation
-        case .norm, .bias, .correctionBias: 0
+        case .norm, .bias, .correctionBias, .table: 0
         }
     }
 }
@@ -140,7 +142,8 @@ final class WeightBuilder {
             add(pieces, of: parameter, role: role)
             return parameter
         }
-        let parameter = Parameter(pieces[0].name, Tensor(uninitialized: rows, columns), groups: groups)
+        let parameter = Parameter(
+            pieces[0].name, Tensor(uninitialized: rows, columns), groups: groups, hasRowGradients: role == .table)
         var row = 0
         for piece in pieces {
             let weight = NamedWeight(

@@ -25,14 +25,24 @@ public final class Parameter {
     /// The sum of the gradients since the last `clearGradient()`, `float32`; `nil` when nothing reached it.
     public private(set) var gradient: Tensor?
 
+    /// Whether the gradient is kept for the rows that were read only: ``rowGradient`` instead of ``gradient``.
+    public let hasRowGradients: Bool
+    /// Decay that rows have not yet been multiplied with; nil where there is none.
+    public var rowDecay: RowDecay?
+    private var readings: [RowReadings] = []
+    private var readingSum: RowGradient?
+    private var summation: RowSummation?
+
     private var gradientStorage: Tensor?
     private var panels: [PanelKey: PackedPanels] = [:]
     /// Counts the changes of the value.
     private(set) var version = 0
 
-    public init(_ name: String, _ value: Tensor, groups: Int = 1) {
+    /// - Parameter hasRowGradients: for tables of which a step reads few rows.
+    public init(_ name: String, _ value: Tensor, groups: Int = 1, hasRowGradients: Bool = false) {
         precondition(value.type == .float32 && value.rows % groups == 0)
         self.name = name
+        self.hasRowGradients = hasRowGradients
         master = value
         stored = []
         self.groups = groups
@@ -47,6 +57,7 @@ public final class Parameter {
         precondition(!pieces.isEmpty && pieces.count % groups == 0)
         precondition(pieces.allSatisfy { $0.columns == pieces[0].columns })
         self.name = name
+        hasRowGradients = false
         master = nil
         stored = pieces
         self.groups = groups
@@ -86,7 +97,29 @@ public final class Parameter {
     public func didChange() { version += 1 }
 
     /// Forgets the gradient but keeps its memory for the next one.
-    public func clearGradient() { gradient = nil }
+    public func clearGradient() {
+        gradient = nil
+        readings = []
+        readingSum = nil
+    }
+
+    /// The gradient of a table's rows since the last `clearGradient()`; nil when nothing reached it.
+    public var rowGradient: RowGradient? {
+        if let readingSum { return readingSum }
+        guard !readings.isEmpty else { return nil }
+        let summation = summation ?? RowSummation(tableRows: value.rows)
+        self.summation = summation
+        let sum = summation.sum(readings, width: columns)
+        readingSum = sum
+        return sum
+    }
+
+    /// Takes the gradients of rows that were read; the tensor must not change any more.
+    func receive(_ part: RowReadings) {
+        precondition(hasRowGradients)
+        readings.append(part)
+        readingSum = nil
+    }
 
     /// The gradient's memory, and whether it holds a sum already (else its content is undefined and must be stored to).
     func gradientForAccumulation() -> (Tensor, holdsSum: Bool) {

@@ -158,6 +158,16 @@ typedef struct {
                           int64_t width);
     void (*swigluBackward)(const void *gateUp, int32_t type, int64_t stride, const void *dy, int64_t dyStride,
                            void *dGateUp, int64_t dStride, int64_t rows, int64_t width);
+    void (*squaredReLUForward)(const void *x, int32_t type, int64_t stride, void *y, int64_t yStride, int64_t rows,
+                               int64_t width);
+    void (*squaredReLUBackward)(const void *x, int32_t type, int64_t stride, const void *dy, int64_t dyStride, void *dx,
+                                int64_t dStride, int64_t rows, int64_t width);
+    /// z = cap·tanh(z/cap) in place; slopes (optional) = 1 − tanh²(z/cap).
+    void (*softcap)(float *z, float cap, float *slopes, int64_t count);
+    /// x *= factors
+    void (*multiply)(void *x, int32_t type, const float *factors, int64_t count);
+    /// x += row·scale
+    void (*addScaled)(void *x, int32_t type, const float *row, float scale, int64_t count);
     /// Rotates `heads` slices of `width` values, `headStride` apart, of each row in place; direction -1 rotates back.
     void (*rotate)(void *x, int32_t type, int64_t stride, const int32_t *positions, const float *cosines,
                    const float *sines, int64_t heads, int64_t headStride, int64_t width, bool interleaved,

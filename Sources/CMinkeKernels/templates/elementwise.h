@@ -138,6 +138,62 @@ static void swigluBackward(const void *gateUp, int32_t type, int64_t stride, con
     });
 }
 
+// Squared ReLU: y = max(0, x)².
+
+static void squaredReLUForward(const void *x, int32_t type, int64_t stride, void *y, int64_t yStride, int64_t rows,
+                               int64_t width) {
+    WITH_TYPE(type, T, {
+        for (int64_t r = 0; r < rows; r++) {
+            const void *from = advanced(x, r * stride, T);
+            void *to = advanced(y, r * yStride, T);
+            for (int64_t i = 0; i < width; i++) {
+                float value = load(from, i, T);
+                value = value > 0 ? value : 0;
+                store(to, i, T, value * value);
+            }
+        }
+    });
+}
+
+// dx = 2·dy·max(0, x).
+static void squaredReLUBackward(const void *x, int32_t type, int64_t stride, const void *dy, int64_t dyStride, void *dx,
+                                int64_t dStride, int64_t rows, int64_t width) {
+    WITH_TYPE(type, T, {
+        for (int64_t r = 0; r < rows; r++) {
+            const void *from = advanced(x, r * stride, T), *grad = advanced(dy, r * dyStride, T);
+            void *to = advanced(dx, r * dStride, T);
+            for (int64_t i = 0; i < width; i++) {
+                float value = load(from, i, T);
+                store(to, i, T, value > 0 ? 2.0f * load(grad, i, T) * value : 0);
+            }
+        }
+    });
+}
+
+// Soft capping: z ← c·tanh(z/c), whose derivative 1 − tanh² goes to `slopes` where that is given.
+
+static void softcap(float *z, float cap, float *slopes, int64_t count) {
+    float inverse = 2.0f / cap;
+    for (int64_t i = 0; i < count; i++) {
+        float t = 1.0f - 2.0f / (1.0f + exponential(z[i] * inverse));
+        z[i] = cap * t;
+        if (slopes) slopes[i] = 1.0f - t * t;
+    }
+}
+
+static void multiply(void *x, int32_t type, const float *factors, int64_t count) {
+    WITH_TYPE(type, T, {
+        for (int64_t i = 0; i < count; i++) store(x, i, T, load(x, i, T) * factors[i]);
+    });
+}
+
+// x += row·scale
+static void addScaled(void *x, int32_t type, const float *row, float scale, int64_t count) {
+    WITH_TYPE(type, T, {
+        for (int64_t i = 0; i < count; i++) store(x, i, T, load(x, i, T) + row[i] * scale);
+    });
+}
+
 // Rotary position embedding: pair i turns by position·θᵢ. Pairs are neighbours (2i, 2i+1) or halves (i, i + width/2).
 
 INLINE void rotateTyped(void *x, const int T, int64_t stride, const int32_t *positions, const float *cosines,

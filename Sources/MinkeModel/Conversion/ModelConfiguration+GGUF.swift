@@ -9,6 +9,11 @@ extension ModelConfiguration {
     /// - Returns: the metadata, and notes on what GGUF cannot express.
     /// - Throws: ``InputError`` for models that no GGUF architecture describes.
     func ggufMetadata(name: String) throws -> (metadata: GGUFMetadata, notes: [String]) {
+        guard extensions.isEmpty else {
+            throw InputError(
+                "a model of type minke has no place in a GGUF file: no architecture there has its extensions",
+                at: "model_type", remedy: "keep the folder; Minke runs it as it is")
+        }
         if nRoutedExperts > 0, moeLayerFreq != 1 {
             throw InputError("a moe_layer_freq other than 1 has no place in a GGUF file", at: "moe_layer_freq")
         }

@@ -9,6 +9,7 @@ public enum WeightKind: String, Sendable, CaseIterable {
     case prediction
     case head
     case norms
+    case tables = "conditional memory"
 
     /// - Parameters:
     ///   - name: a tensor's name in GGUF.

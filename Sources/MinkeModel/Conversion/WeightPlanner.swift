@@ -33,6 +33,8 @@ struct WeightPlanner<Source: CheckpointSource> {
                 let matrix = try MatrixReader(name, in: source)
                 let target = try ggufName(name)
                 return [try WeightPlan(target, kind: kind(target, matrix), of: matrix, order: order)]
+            case .own(let name, _):
+                throw InputError("has no place in a GGUF file", at: "tensor \"\(name)\"")
             case .experts(let prefix, let matrix):
                 let target = try ggufName("\(prefix)0.\(matrix)")
                 let matrices = try (0..<configuration.nRoutedExperts).map {
@@ -59,6 +61,8 @@ struct WeightPlanner<Source: CheckpointSource> {
                 let order = isReordered ? rotary.map { RotaryOrder($0, toNeighbours: false) } : nil
                 let matrix = try MatrixReader(name, in: source)
                 return [try WeightPlan(name, kind: kind(ggufName(name), matrix), of: matrix, order: order)]
+            case .own(let name, let kind):
+                return [try WeightPlan(name, kind: kind, of: MatrixReader(name, in: source))]
             case .experts(let prefix, let matrix):
                 return try (0..<configuration.nRoutedExperts).map {
                     let name = "\(prefix)\($0).\(matrix)"
@@ -82,6 +86,8 @@ struct WeightPlanner<Source: CheckpointSource> {
     private enum Name {
         /// `rotary`: rows of a head, and how many of them are rotated.
         case plain(String, rotary: (width: Int, rotated: Int)? = nil)
+        /// An extension's: it has no name in a GGUF file.
+        case own(String, WeightKind)
         /// `prefix` ends before the number of the expert, `matrix` follows it.
         case experts(prefix: String, matrix: String)
         /// `kv_b_proj`; `prefix` ends in `self_attn.`
@@ -90,11 +96,13 @@ struct WeightPlanner<Source: CheckpointSource> {
 
     private func names() -> [Name] {
         var names: [Name] = [.plain("model.embed_tokens.weight"), .plain("model.norm.weight")]
+        names += configuration.extensions.ngramOrders.map { .own("model.ngram_tables.\($0).weight", .tables) }
         if !configuration.tieWordEmbeddings { names.append(.plain("lm_head.weight")) }
         for layer in 0..<configuration.numHiddenLayers + configuration.numNextnPredictLayers {
             let prefix = "model.layers.\(layer)."
             names.append(.plain(prefix + "input_layernorm.weight"))
             names += attention(prefix + "self_attn.")
+            names += extensions(prefix + "self_attn.", layer: layer)
             names.append(.plain(prefix + "post_attention_layernorm.weight"))
             names += feedForward(prefix + "mlp.", layer: layer)
             if layer >= configuration.numHiddenLayers { names += prediction(prefix) }
@@ -130,8 +138,17 @@ struct WeightPlanner<Source: CheckpointSource> {
         return names
     }
 
+    private func extensions(_ prefix: String, layer: Int) -> [Name] {
+        let extensions = configuration.extensions
+        let key = configuration.family.isLatent ? "k_rope_norm.weight" : "k_norm.weight"
+        let norms = extensions.normalizesQueries ? ["q_norm.weight", key] : []
+        let hasTable = extensions.valueEmbeddingOrder > 0 && layer < configuration.numHiddenLayers
+        return norms.map { .own(prefix + $0, .norms) }
+            + (hasTable ? [.own(prefix + "value_embedding.weight", .tables)] : [])
+    }
+
     private func feedForward(_ prefix: String, layer: Int) -> [Name] {
-        let matrices = ["gate_proj.weight", "up_proj.weight", "down_proj.weight"]
+        let matrices = (configuration.extensions.activation.inputs + ["down_proj"]).map { $0 + ".weight" }
         guard configuration.isSparse(layer: layer) else { return matrices.map { .plain(prefix + $0) } }
         var names: [Name] = [.plain(prefix + "gate.weight")]
         if configuration.topkMethod == .biased { names.append(.plain(prefix + "gate.e_score_correction_bias")) }

@@ -110,7 +110,7 @@ public struct MemoryPlan: Equatable, Sendable {
             var bytes = 0
             var slotBytes = 0
             for expert in 0..<c.nRoutedExperts {
-                let ranges = try ["gate_proj", "up_proj", "down_proj"].map { name in
+                let ranges = try (c.extensions.activation.inputs + ["down_proj"]).map { name in
                     try checkpoint.tensor("model.layers.\(layer).mlp.experts.\(expert).\(name).weight").place?.range
                         ?? 0..<0
                 }

@@ -5,11 +5,16 @@ final class StreamedExperts {
     private let cache: ExpertCache
     /// The number of the layer's first expert in the cache.
     private let first: Int
-    /// Shapes and formats of each expert's matrices, in the order of the cache: gate, up, down.
+    private let activation: ModelConfiguration.Activation
+    /// Shapes and formats of each expert's matrices, in the order of the cache: gate if there is one, up, down.
     private let shapes: [[StoredRows]]
     private let width: Int
 
-    init(_ cache: ExpertCache, first: Int, experts: Int, gateUp: Parameter, down: Parameter) {
+    init(
+        _ cache: ExpertCache, first: Int, experts: Int, gateUp: Parameter, down: Parameter,
+        activation: ModelConfiguration.Activation
+    ) {
+        self.activation = activation
         self.cache = cache
         self.first = first
         width = down.rows
@@ -33,9 +38,11 @@ final class StreamedExperts {
                 let rows = offsets[run[0]]..<offsets[run[run.count - 1] + 1]
                 let ends = [0] + run.map { offsets[$0 + 1] - rows.lowerBound }
                 let x = Variable(inputs.value.rows(rows))
-                let hidden = tape.swiGLU(
-                    tape.groupedLinear(x, stored: run.flatMap { matrices(of: $0, 0..<2) }, offsets: ends))
-                let own = tape.groupedLinear(hidden, stored: run.flatMap { matrices(of: $0, 2..<3) }, offsets: ends)
+                let inputs = activation.inputs.count
+                let hidden = activation(
+                    tape.groupedLinear(x, stored: run.flatMap { matrices(of: $0, 0..<inputs) }, offsets: ends), tape)
+                let own = tape.groupedLinear(
+                    hidden, stored: run.flatMap { matrices(of: $0, inputs..<inputs + 1) }, offsets: ends)
                 outputs.rows(rows).withUnsafeMutableBytes { target in
                     own.value.withUnsafeBytes { target.copyMemory(from: $0) }
                 }

@@ -14,8 +14,11 @@ extension Tape {
     ///   - head: `[vocabulary, width]`.
     ///   - targets: one token id a row; rows with a negative target count for nothing.
     ///   - lossScale: factor on the gradients.
+    ///   - softcap: c of z ← c·tanh(z/c), which then comes before the softmax; dz is multiplied by 1 − tanh².
     /// - Returns: the loss of every row, in nats; 0 where the target is negative.
-    public func crossEntropy(_ x: Variable, head: Parameter, targets: [Int32], lossScale: Float = 1) -> [Float] {
+    public func crossEntropy(
+        _ x: Variable, head: Parameter, targets: [Int32], lossScale: Float = 1, softcap: Float? = nil
+    ) -> [Float] {
         let cpu = CPU.shared
         let input = x.value
         let vocabulary = head.rows
@@ -40,15 +43,26 @@ extension Tape {
             // In float the gradient may overwrite the logits; in bfloat16 it is half as wide.
             let dLogits =
                 computeType == .float32 ? logits : Tensor(uninitialized: rows.count, vocabulary, type: computeType)
+            let slopes = softcap != nil && dx != nil ? Tensor(uninitialized: rows.count, vocabulary) : nil
             losses.withUnsafeMutableBufferPointer { losses in
                 targets.withUnsafeBufferPointer { targets in
                     guard let losses = losses.baseAddress, let targets = targets.baseAddress else { return }
                     cpu.parallel(rows.count, chunk: 16) { range in
                         let row = range.lowerBound
+                        let values = Int64(range.count * vocabulary)
+                        if let softcap {
+                            cpu.kernels.softcap(
+                                logits.floats + row * vocabulary, softcap,
+                                slopes.map { $0.floats + row * vocabulary }, values)
+                        }
                         cpu.kernels.crossEntropy(
                             logits.floats + row * vocabulary, Int64(vocabulary), targets + first + row,
                             losses + first + row, dx == nil ? nil : dLogits.pointer(row: row), dLogits.type.code,
                             Int64(vocabulary), scale, Int64(range.count), Int64(vocabulary))
+                        if let slopes {
+                            cpu.kernels.multiply(
+                                dLogits.pointer(row: row), dLogits.type.code, slopes.floats + row * vocabulary, values)
+                        }
                     }
                 }
             }

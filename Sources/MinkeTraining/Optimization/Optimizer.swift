@@ -1,8 +1,8 @@
 import MinkeModel
 import MinkeTensors
 
-/// Updates a model's parameters from their gradients: Muon for the matrices of the body, AdamW for everything else; or
-/// AdamW for all.
+/// Updates a model's parameters from their gradients: Muon for the matrices of the body, AdamW row by row for tables,
+/// AdamW for everything else; or AdamW for all.
 public final class Optimizer {
     /// What an update needs besides the gradients.
     public struct Settings: Equatable, Sendable {
@@ -16,21 +16,65 @@ public final class Optimizer {
         public var beta2: Double = 0.95
         public var epsilon: Double = 1e-8
         public var momentum: Double = 0.95
-        /// Decoupled decay of matrices, embedding and head.
+        /// Decoupled decay of matrices, embedding, head and tables.
         public var decay: Double = 0.1
+        /// Peak learning rates of parts that AdamW updates; nil: ``rate``.
+        public var embeddingRate: Double?
+        public var headRate: Double?
+        /// Of norms and biases.
+        public var scalarRate: Double?
+        /// Of n-gram tables and value embeddings.
+        public var tableRate: Double?
+        /// Newton–Schulz steps of Muon.
+        public var muonSteps = 5
+        public var muonIteration = Muon.Iteration.quintic
+        /// Muon moves a matrix in one step of so many, matrices taking turns; in the others only its momentum takes the
+        /// gradient.
+        public var muonInterval = 1
 
         public init() {}
+
+        /// Peak learning rate of AdamW for weights of a role.
+        func rate(of role: WeightRole) -> Double {
+            switch role {
+            case .embedding: embeddingRate ?? rate
+            case .head: headRate ?? rate
+            case .norm, .bias: scalarRate ?? rate
+            case .table: tableRate ?? rate
+            case .matrix, .outputMatrix, .router, .correctionBias: rate
+            }
+        }
+    }
+
+    /// A parameter that AdamW updates as a whole.
+    private struct AdamEntry {
+        let parameter: Parameter
+        let mean: Tensor
+        let square: Tensor
+        let decays: Bool
+        let role: WeightRole
+
+        init(_ weight: NamedWeight) {
+            let value = weight.parameter.value
+            parameter = weight.parameter
+            mean = Tensor(zeros: value.rows, value.columns)
+            square = Tensor(zeros: value.rows, value.columns)
+            decays = weight.role != .norm && weight.role != .bias
+            role = weight.role
+        }
     }
 
     private let settings: Settings
     private let model: LanguageModel
-    private let adamParameters: [(parameter: Parameter, mean: Tensor, square: Tensor, decays: Bool)]
+    private let adamParameters: [AdamEntry]
+    private let tables: [RowAdam]
     private let muonMatrices: [(weight: NamedWeight, momentum: Tensor)]
 
     public init(_ model: LanguageModel, settings: Settings) {
         self.model = model
         self.settings = settings
-        var adam: [(parameter: Parameter, mean: Tensor, square: Tensor, decays: Bool)] = []
+        var adam: [AdamEntry] = []
+        var tables: [RowAdam] = []
         var muon: [(weight: NamedWeight, momentum: Tensor)] = []
         var seen = Set<ObjectIdentifier>()
         for weight in model.weights where weight.parameter.isTrainable {
@@ -38,23 +82,23 @@ public final class Optimizer {
             if settings.usesMuon && isMatrix {
                 muon.append((weight, Tensor(zeros: weight.rows.count, weight.parameter.columns)))
             } else if seen.insert(ObjectIdentifier(weight.parameter)).inserted {
-                let value = weight.parameter.value
-                let decays = weight.role != .norm && weight.role != .bias
-                adam.append(
-                    (
-                        weight.parameter, Tensor(zeros: value.rows, value.columns),
-                        Tensor(zeros: value.rows, value.columns),
-                        decays
-                    ))
+                if weight.parameter.hasRowGradients {
+                    tables.append(RowAdam(weight.parameter, decays: settings.decay > 0))
+                } else {
+                    adam.append(AdamEntry(weight))
+                }
             }
         }
         adamParameters = adam
+        self.tables = tables
         muonMatrices = muon
     }
 
     /// The 2-norm of all gradients together.
     public func gradientNorm() -> Double {
-        model.parameters.filter(\.isTrainable).reduce(0.0) { $0 + ($1.gradient?.sumOfSquares ?? 0) }.squareRoot()
+        model.parameters.filter(\.isTrainable).reduce(0.0) {
+            $0 + (($1.hasRowGradients ? $1.rowGradient?.values : $1.gradient)?.sumOfSquares ?? 0)
+        }.squareRoot()
     }
 
     /// One update of every parameter; gradients are forgotten.
@@ -64,26 +108,39 @@ public final class Optimizer {
     ///   - rateFactor: factor on the peak rates (the schedule).
     ///   - gradientScale: factor on the gradients (clipping).
     public func update(step: Int, rateFactor: Double, gradientScale: Double) {
-        for (parameter, mean, square, decays) in adamParameters {
-            let adam = AdamW(
-                rate: Float(settings.rate * rateFactor), beta1: Float(settings.beta1), beta2: Float(settings.beta2),
-                epsilon: Float(settings.epsilon), decay: decays ? Float(settings.decay) : 0)
-            adam.update(
-                parameter.value, gradient: parameter.gradientOrZero(), mean: mean, square: square, step: step,
-                gradientScale: Float(gradientScale))
+        for entry in adamParameters {
+            adam(entry.role, rateFactor: rateFactor, decays: entry.decays).update(
+                entry.parameter.value, gradient: entry.parameter.gradientOrZero(), mean: entry.mean,
+                square: entry.square, step: step, gradientScale: Float(gradientScale))
+        }
+        for table in tables {
+            table.update(adam(.table, rateFactor: rateFactor, decays: true), gradientScale: Float(gradientScale))
         }
         for (weight, _) in muonMatrices { weight.parameter.gradientOrZero() }
         Muon(
             rate: Float(settings.muonRate * rateFactor), momentum: Float(settings.momentum),
-            decay: Float(settings.decay)
+            decay: Float(settings.decay), steps: settings.muonSteps, iteration: settings.muonIteration
         ).update(
             muonMatrices.compactMap { weight, momentum in
                 weight.gradient.map { .init(value: weight.value, gradient: $0, momentum: momentum) }
-            }, gradientScale: Float(gradientScale))
+            }, gradientScale: Float(gradientScale)
+        ) { (step + $0) % self.settings.muonInterval == 0 }
         for parameter in model.parameters where parameter.isTrainable {
             parameter.didChange()
             parameter.clearGradient()
         }
+    }
+
+    private func adam(_ role: WeightRole, rateFactor: Double, decays: Bool) -> AdamW {
+        AdamW(
+            rate: Float(settings.rate(of: role) * rateFactor), beta1: Float(settings.beta1),
+            beta2: Float(settings.beta2), epsilon: Float(settings.epsilon), decay: decays ? Float(settings.decay) : 0)
+    }
+
+    /// Multiplies the rows of tables with the decay that they still owe, so that the weights can be written. A
+    /// checkpoint that a run continues from is saved without this.
+    public func settleDecay() {
+        for table in tables { table.table.rowDecay?.settle(table.table) }
     }
 
     /// Forgets the gradients without an update.
@@ -93,6 +150,6 @@ public final class Optimizer {
     public var state: [(name: String, tensor: Tensor)] {
         adamParameters.flatMap { entry in
             [("mean.\(entry.parameter.name)", entry.mean), ("square.\(entry.parameter.name)", entry.square)]
-        } + muonMatrices.map { ("momentum.\($0.weight.name)", $0.momentum) }
+        } + tables.flatMap(\.state) + muonMatrices.map { ("momentum.\($0.weight.name)", $0.momentum) }
     }
 }

@@ -11,8 +11,8 @@ public final class TrainingSession {
     /// Optimiser steps done.
     public internal(set) var step = 0
 
-    /// Input and targets of one pass: `batchSize` sequences of `sequenceLength` tokens, one after the other; target −1
-    /// where a token has no next one.
+    /// Input and targets of one pass: sequences of `sequenceLength` tokens, one after the other, as many in every pass
+    /// of a step; target −1 where a token has no next one.
     public typealias Batch = (tokens: [Int32], targets: [Int32])
 
     /// What one step found.
@@ -43,7 +43,8 @@ public final class TrainingSession {
     ///   - total: steps of the whole run, for the schedule.
     ///   - measuresEntropy: whether to compute the routing entropies.
     public func advance(_ batches: [Batch], total: Int, measuresEntropy: Bool = false) -> Outcome {
-        let shape = SequenceBatch(sequences: configuration.batchSize, length: configuration.sequenceLength)
+        let length = configuration.sizes.length(step: step, total: total, full: configuration.sequenceLength)
+        let shape = SequenceBatch(sequences: (batches.first?.tokens.count ?? 0) / length, length: length)
         let objective = LanguageModel.Objective(
             predictionWeight: configuration.model.numNextnPredictLayers > 0 ? Float(configuration.predictionWeight) : 0,
             balance: Float(configuration.balanceLoss), scale: 1 / Float(batches.count))

@@ -103,7 +103,11 @@ struct CheckpointStore {
         guard let state = manifest["state"], let identity = manifest["run"] else {
             throw InputError("state or run is missing", at: manifestPath)
         }
-        return Found(state: try RunState(json: state), identity: identity, path: path)
+        // Runs of earlier versions took as many windows in every step.
+        let settings = identity["configuration"]
+        let samples = ["batch_size", "accumulation"].map { min(1 << 11, max(1, settings?[$0]?.intValue ?? 1)) }
+        return Found(
+            state: try RunState(json: state, samplesPerStep: samples[0] * samples[1]), identity: identity, path: path)
     }
 
     /// Fills a session's weights and optimiser tensors from a checkpoint.

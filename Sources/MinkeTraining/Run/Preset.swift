@@ -7,6 +7,8 @@ public enum Preset: String, Sendable, CaseIterable {
     case quickstart
     /// Characters of Shakespeare: the least arithmetic to a validation loss of 1.88.
     case shakespeare
+    /// The same with all that no released architecture has: tables of n-grams above all.
+    case shakespeareFast = "shakespeare-fast"
     /// A general recipe; `depth` sets layers, width and experts.
     case sparse
     /// The configuration that training speed is measured on.
@@ -17,6 +19,7 @@ public enum Preset: String, Sendable, CaseIterable {
         switch self {
         case .quickstart: "a small sparse model that learns in about a minute"
         case .shakespeare: "characters of Shakespeare, least arithmetic to a loss of 1.88"
+        case .shakespeareFast: "the same with n-gram tables (a model of type minke), in a fraction of the time"
         case .sparse: "latent attention and fine-grained experts at any size (depth=4)"
         case .reference: "the 11.6 M-parameter configuration of the speed benchmark"
         }
@@ -33,6 +36,7 @@ public enum Preset: String, Sendable, CaseIterable {
         case .sparse: return Self.sparse(depth: depth ?? 4)
         case .quickstart: return Self.quickstart(depth: depth ?? 3)
         case .shakespeare: return Self.shakespeare(depth: depth ?? 2)
+        case .shakespeareFast: return Self.shakespeareFast(depth: depth ?? 1)
         case .reference: return Self.reference(depth: depth ?? 6)
         }
     }
@@ -121,6 +125,32 @@ public enum Preset: String, Sendable, CaseIterable {
         run.optimizer.epsilon = 1e-10
         run.evaluationInterval = 20
         run.evaluationTokens = 1 << 30
+        return run
+    }
+
+    private static func shakespeareFast(depth: Int) -> RunConfiguration {
+        var run = shakespeare(depth: depth)
+        run.model.hiddenSize = 64
+        run.model.numAttentionHeads = 2
+        run.model.intermediateSize = 128
+        run.model.kvLoraRank = 32
+        // Of text this short the tables learn most; experts and a second layer do not earn their time.
+        run.model.nRoutedExperts = 0
+        run.model.nSharedExperts = 0
+        run.model.numExpertsPerTok = 0
+        run.model.firstKDenseReplace = depth
+        run.model.extensions.ngramMaxOrder = 5
+        run.model.extensions.ngramTableRows = 65_536
+        run.model.extensions.normalizesQueries = true
+        run.model.extensions.logitSoftcap = 15
+        run.model.extensions.activation = .squaredReLU
+        run.batchSize = 16
+        run.steps = 64
+        run.initialization.embeddingDeviation = 0.5
+        run.optimizer.beta1 = 0.5
+        run.optimizer.tableRate = 0.15
+        run.optimizer.decay = 0.1
+        run.evaluationInterval = 4
         return run
     }
 

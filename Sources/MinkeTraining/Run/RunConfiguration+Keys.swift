@@ -10,7 +10,7 @@ extension RunConfiguration {
     }
 
     /// Every setting, in the order in which they are written.
-    static let keys: [Key] = modelKeys + dataKeys + optimizationKeys + intervalKeys
+    static let keys: [Key] = modelKeys + extensionKeys + dataKeys + optimizationKeys + intervalKeys
 
     private typealias Path<Value> = WritableKeyPath<RunConfiguration, Value> & Sendable
 
@@ -38,6 +38,17 @@ extension RunConfiguration {
         optionalNumber("init_embedding_std", \.initialization.embeddingDeviation),
     ]
 
+    /// Parts that no released architecture has.
+    private static let extensionKeys: [Key] = [
+        integer("ngram_max_order", \.model.extensions.ngramMaxOrder),
+        integer("ngram_table_rows", \.model.extensions.ngramTableRows),
+        integer("ngram_hashes", \.model.extensions.ngramHashes),
+        integer("value_embedding_order", \.model.extensions.valueEmbeddingOrder),
+        flag("qk_norm", \.model.extensions.normalizesQueries),
+        number("logit_softcap", \.model.extensions.logitSoftcap),
+        choice("hidden_act", \.model.extensions.activation),
+    ]
+
     private static let dataKeys: [Key] = [
         choice("tokenizer", \.tokenizer), integer("tokenizer_vocabulary", \.tokenizerVocabulary),
         number("validation_fraction", \.validationFraction), integer("sequence_length", \.sequenceLength),
@@ -54,6 +65,13 @@ extension RunConfiguration {
         integer("warmup_steps", \.schedule.warmupSteps), number("decay_fraction", \.schedule.decayFraction),
         number("final_rate", \.schedule.finalFactor), number("bias_update_rate", \.biasUpdateRate),
         number("balance_loss", \.balanceLoss), number("mtp_weight", \.predictionWeight),
+        optionalNumber("embedding_learning_rate", \.optimizer.embeddingRate),
+        optionalNumber("head_learning_rate", \.optimizer.headRate),
+        optionalNumber("scalar_learning_rate", \.optimizer.scalarRate),
+        optionalNumber("table_learning_rate", \.optimizer.tableRate), integer("muon_steps", \.optimizer.muonSteps),
+        choice("muon_iteration", \.optimizer.muonIteration), integer("muon_interval", \.optimizer.muonInterval),
+        optionalInteger("batch_start", \.sizes.firstBatch), number("batch_warmup", \.sizes.batchWarmup),
+        optionalInteger("sequence_start", \.sizes.firstLength), number("sequence_warmup", \.sizes.lengthWarmup),
     ]
 
     /// Settings that do not change what is computed.

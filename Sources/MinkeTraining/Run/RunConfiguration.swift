@@ -42,6 +42,8 @@ public struct RunConfiguration: Equatable, Sendable {
 
     public var optimizer = Optimizer.Settings()
     public var schedule = RateSchedule()
+    /// Warm-up of batch and sequence length.
+    public var sizes = SizeSchedule()
     /// Largest norm of all gradients together; 0: no clipping.
     public var gradientClip = 1.0
     /// γ of the balancing rule without auxiliary loss.
@@ -105,6 +107,24 @@ public struct RunConfiguration: Equatable, Sendable {
         }
         for (value, key) in [(optimizer.beta1, "beta1"), (optimizer.beta2, "beta2"), (optimizer.momentum, "momentum")] {
             try require((0..<1).contains(value), key, "must lie between 0 and 1")
+        }
+        for (rate, key) in [
+            (optimizer.embeddingRate, "embedding_learning_rate"), (optimizer.headRate, "head_learning_rate"),
+            (optimizer.scalarRate, "scalar_learning_rate"), (optimizer.tableRate, "table_learning_rate"),
+        ] {
+            try require((0..<1e4).contains(rate ?? 0), key, "must be a number from 0 up")
+        }
+        try require((1...100).contains(optimizer.muonSteps), "muon_steps", "must lie between 1 and 100")
+        try require((1...1000).contains(optimizer.muonInterval), "muon_interval", "must lie between 1 and 1000")
+        try require(
+            optimizer.decay == 0 || optimizer.decay * (optimizer.tableRate ?? optimizer.rate) < 1, "weight_decay",
+            "times the learning rate must stay below 1")
+        try require(
+            (1...batchSize).contains(sizes.firstBatch ?? 1), "batch_start", "must lie between 1 and batch_size")
+        try require(
+            sizes.divides(sequenceLength), "sequence_start", "times a power of two must be sequence_length")
+        for (share, key) in [(sizes.batchWarmup, "batch_warmup"), (sizes.lengthWarmup, "sequence_warmup")] {
+            try require((0...1).contains(share), key, "must lie between 0 and 1")
         }
         if precision == .bfloat16 {
             let widths = [model.qkRopeHeadDim, model.family.isLatent ? model.qkNopeHeadDim : 2]

@@ -4,8 +4,10 @@ import MinkeFiles
 ///
 /// Random numbers and the data's order are functions of seed and step, so there is no generator to save.
 struct RunState: Equatable {
-    /// Optimiser steps done; with the batch size this is also the position in the data.
+    /// Optimiser steps done.
     var step = 0
+    /// Windows of text used: the position in the data.
+    var samples = 0
     /// Steps of the whole run. Fixed, unless a time budget is still being fitted.
     var totalSteps: Int
     /// Steps skipped because something was not finite.
@@ -30,7 +32,8 @@ struct RunState: Equatable {
 
     var json: JSON.Object {
         var json: JSON.Object = [
-            "step": .integer(step), "total_steps": .integer(totalSteps), "skipped_steps": .integer(skippedSteps),
+            "step": .integer(step), "samples": .integer(samples), "total_steps": .integer(totalSteps),
+            "skipped_steps": .integer(skippedSteps),
             "cpu_seconds": .number(cpuSeconds), "evaluation_cpu_seconds": .number(evaluationCPUSeconds),
             "training_seconds": .number(trainingSeconds), "wall_seconds": .number(wallSeconds),
             "joules": .number(joules), "peak_memory_bytes": .integer(peakMemoryBytes), "is_complete": .bool(isComplete),
@@ -41,7 +44,8 @@ struct RunState: Equatable {
         return json
     }
 
-    init(json: JSON) throws {
+    /// - Parameter samplesPerStep: of a run whose state does not say how many it has used.
+    init(json: JSON, samplesPerStep: Int) throws {
         func number(_ key: String) throws -> Double {
             guard let value = json[key]?.doubleValue else { throw InputError("\(key) is missing", at: key) }
             return value
@@ -54,6 +58,7 @@ struct RunState: Equatable {
         }
         totalSteps = try count("total_steps")
         step = try count("step")
+        samples = try json["samples"] == nil ? step * samplesPerStep : count("samples")
         skippedSteps = try count("skipped_steps")
         cpuSeconds = try number("cpu_seconds")
         evaluationCPUSeconds = try number("evaluation_cpu_seconds")

@@ -171,6 +171,7 @@ public final class Trainer {
         display.finish()
         let summary = try makeSummary(ending)
         if options.writesModel {
+            session.optimizer.settleDecay()
             try session.model.write(to: options.out)
             try data.writeTokenizer(
                 to: options.out, maximumLength: configuration.model.maxPositionEmbeddings)
@@ -196,13 +197,15 @@ public final class Trainer {
 
     private func takeStep() throws {
         let before = meter.read()
-        let samples = configuration.batchSize
-        let first = state.step * samples * configuration.accumulation
+        let samples = configuration.sizes.sequences(
+            step: state.step, total: state.totalSteps, full: configuration.batchSize)
+        let first = state.samples
         let batches = try (0..<configuration.accumulation).map { pass in
             try batch(samples: (0..<samples).map { first + pass * samples + $0 })
         }
         let outcome = session.advance(batches, total: state.totalSteps, measuresEntropy: state.step % 10 == 0)
         state.step = session.step
+        state.samples += samples * configuration.accumulation
         if !outcome.isApplied {
             state.skippedSteps += 1
             skippedInARow += 1
@@ -223,7 +226,8 @@ public final class Trainer {
             state.totalSteps = budget.fit(step: state.step, spent: state.trainingSeconds, total: state.totalSteps)
             self.budget = budget
         }
-        try log(outcome, seconds: used.wallSeconds)
+        let tokens = samples * configuration.accumulation * configuration.sequenceLength
+        try log(outcome, tokens: tokens, seconds: used.wallSeconds)
     }
 
     private func batch(samples: [Int]) throws -> TrainingSession.Batch {
@@ -296,7 +300,7 @@ public final class Trainer {
     // MARK: What is written down
 
     var flopsPerToken: Double { costs.trainingFLOPs(length: configuration.sequenceLength) }
-    private var tokens: Int { state.step * configuration.tokensPerStep }
+    private var tokens: Int { state.samples * configuration.sequenceLength }
 
     private var costLine: JSON.Object {
         [
@@ -305,8 +309,8 @@ public final class Trainer {
         ]
     }
 
-    private func log(_ outcome: TrainingSession.Outcome, seconds: Double) throws {
-        let speed = Double(configuration.tokensPerStep) / max(1e-9, seconds)
+    private func log(_ outcome: TrainingSession.Outcome, tokens: Int, seconds: Double) throws {
+        let speed = Double(tokens) / max(1e-9, seconds)
         var line = costLine
         line["loss"] = .number(outcome.loss)
         line["gradient_norm"] = .number(outcome.gradientNorm)

@@ -38,7 +38,9 @@ import Testing
     @Test(arguments: [
         "sequence_length=1", "sequence_length=100000", "batch_size=0", "steps=0", "validation_fraction=1", "beta1=1",
         "learning_rate=-1", "num_experts_per_tok=99", "n_group=3", "qk_rope_head_dim=5", "hidden_size=0",
-        "vocab_size=0", "qk_nope_head_dim=7",
+        "vocab_size=0", "qk_nope_head_dim=7", "ngram_max_order=1", "ngram_max_order=2", "value_embedding_order=2",
+        "ngram_hashes=2", "logit_softcap=-1", "muon_steps=0", "muon_interval=0", "batch_start=0", "batch_start=999",
+        "sequence_start=3", "sequence_warmup=2", "table_learning_rate=-1", "weight_decay=5000",
     ])
     func impossibleValuesAreRefused(assignment: String) throws {
         var run = try Preset.sparse.configuration()
@@ -57,5 +59,21 @@ import Testing
         #expect(abs(schedule.factor(step: 55, total: 100) - 0.5) < 0.01)
         schedule.shape = .constant
         #expect(schedule.factor(step: 99, total: 100) == 1)
+    }
+
+    @Test func sizesGrow() {
+        var sizes = SizeSchedule()
+        #expect(sizes.sequences(step: 0, total: 100, full: 32) == 32)
+        #expect(sizes.length(step: 0, total: 100, full: 256) == 256)
+        sizes.firstBatch = 8
+        sizes.batchWarmup = 0.5
+        sizes.firstLength = 64
+        sizes.lengthWarmup = 0.4
+        let batches = (0..<100).map { sizes.sequences(step: $0, total: 100, full: 32) }
+        #expect(batches[0] == 8 && batches[25] == 20 && batches[50] == 32 && batches[99] == 32)
+        #expect(zip(batches, batches.dropFirst()).allSatisfy { $0 <= $1 })
+        let lengths = (0..<100).map { sizes.length(step: $0, total: 100, full: 256) }
+        #expect(lengths[0] == 64 && lengths[19] == 64 && lengths[20] == 128 && lengths[40] == 256)
+        #expect(Set(lengths) == [64, 128, 256])
     }
 }

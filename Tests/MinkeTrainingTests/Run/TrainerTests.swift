@@ -1,3 +1,4 @@
+import MinkeCheckpoints
 import MinkeFiles
 import MinkeModel
 import MinkeTensors
@@ -64,7 +65,18 @@ import Testing
         try MetricsLog.read(path: folder.path("\(name)/metrics.jsonl")).compactMap { $0["loss"]?.doubleValue }
     }
 
-    @Test(arguments: [["precision=bf16"], ["precision=f32", "muon=false", "accumulation=2", "balance_loss=0.001"]])
+    /// Everything that no released architecture has, and every warm-up.
+    static let extensions = [
+        "ngram_max_order=3", "ngram_table_rows=97", "ngram_hashes=2", "value_embedding_order=2", "qk_norm=true",
+        "logit_softcap=8", "hidden_act=relu2", "muon_interval=2", "muon_iteration=polar", "weight_decay=0.1",
+        "table_learning_rate=0.05", "head_learning_rate=0.01", "batch_start=2", "batch_warmup=0.5",
+        "sequence_start=4", "sequence_warmup=0.6",
+    ]
+
+    @Test(arguments: [
+        ["precision=bf16"], ["precision=f32", "muon=false", "accumulation=2", "balance_loss=0.001"], extensions,
+        extensions + ["accumulation=2", "gradient_clip=0.5"],
+    ])
     func resumingIsBitExact(recipe: [String]) throws {
         let settings = recipe + ["steps=60", "eval_interval=25"]
         _ = try train("straight", settings)
@@ -76,6 +88,31 @@ import Testing
             #expect(try hashes("stopped", step: 60) == hashes("straight", step: 60))
             #expect(try losses("stopped") == losses("straight"))
         }
+    }
+
+    @Test func anExtendedModelIsWrittenWithAllItsDecay() throws {
+        _ = try train("run", Self.extensions)
+        let model = try LanguageModel(contentsOf: ModelFolder(path: folder.path("run")))
+        let tables = model.weights.filter { $0.role == .table }
+        #expect(tables.count == 4 && tables.allSatisfy { $0.value.sumOfSquares > 0 })
+        let log = try MetricsLog.read(path: folder.path("run/metrics.jsonl"))
+        let losses = log.compactMap { $0["validation_loss"]?.doubleValue }
+        let logged = try #require(losses.last)
+        // The same loss from the written folder as the run last measured.
+        let run = try Self.configuration(Self.extensions)
+        let data = try data(run)
+        let windows = try ValidationWindows(
+            stream: data.shards.validation, sequenceLength: run.sequenceLength,
+            tokenByteLengths: [Int](repeating: 1, count: 259), tokenBudget: run.evaluationTokens)
+        var total = 0.0
+        for index in 0..<windows.count {
+            var (tokens, targets) = ([Int32](repeating: 0, count: 16), [Int32](repeating: 0, count: 16))
+            try windows.fill(index, tokens: &tokens, targets: &targets)
+            let batch = SequenceBatch(sequences: 1, length: 16)
+            total += model.loss(tokens, targets: targets, batch: batch, Tape(computeType: .bfloat16)).mean
+        }
+        #expect(abs(total / Double(windows.count) - logged) < 2e-3)
+        #expect(logged < 5)
     }
 
     @Test func otherSettingsAreNamedAndRefused() throws {
