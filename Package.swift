@@ -19,21 +19,23 @@ let package = Package(
             cSettings: [.unsafeFlags(["-O3"])]
         ),
         .target(name: "MinkeFiles"),
+        .target(name: "MinkePlanning", dependencies: ["MinkeFiles"]),
         .target(name: "MinkeTensors", dependencies: ["CMinkeKernels"]),
         .target(name: "MinkeTokenization", dependencies: ["MinkeFiles"]),
         .target(name: "MinkeCheckpoints", dependencies: ["MinkeFiles", "CMinkeKernels"]),
         .target(name: "MinkeModel", dependencies: ["MinkeTensors", "MinkeCheckpoints"]),
         .target(name: "MinkeGeneration", dependencies: ["MinkeModel", "MinkeTokenization"]),
         .target(name: "MinkeTraining", dependencies: ["MinkeGeneration"]),
-        .target(name: "Minke", dependencies: ["MinkeGeneration", "MinkeTraining"]),
+        .target(name: "Minke", dependencies: ["MinkeGeneration", "MinkeTraining", "MinkePlanning"]),
         .executableTarget(
             name: "MinkeCommand",
             dependencies: [
-                "Minke", "MinkeFiles", "MinkeCheckpoints", "MinkeTensors",
+                "Minke", "MinkeFiles", "MinkeCheckpoints", "MinkeTensors", "MinkePlanning",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
         .testTarget(name: "MinkeFilesTests", dependencies: ["MinkeFiles"]),
+        .testTarget(name: "MinkePlanningTests", dependencies: ["MinkePlanning"]),
         .testTarget(name: "MinkeTensorsTests", dependencies: ["MinkeTensors", "CMinkeKernels"]),
         .testTarget(name: "MinkeTokenizationTests", dependencies: ["MinkeTokenization"]),
         .testTarget(name: "MinkeCheckpointsTests", dependencies: ["MinkeCheckpoints", "CMinkeKernels"]),
