@@ -1,0 +1,25 @@
+import Minke
+import MinkePlanning
+import MinkeTensors
+
+/// The machine that the program runs on, measured.
+enum ThisMachine {
+    /// The limits as ``ModelBenchmark`` measures them, which takes about a second, and the memory that is there.
+    static func chip() -> Chip {
+        let limits = ModelBenchmark.Limits.measure()
+        return Chip(
+            id: "this", name: "this machine", kind: "cpu",
+            memoryGB: Double(ResourceMeter.physicalMemoryBytes()) / 1e9, bandwidthGBs: limits.bandwidth / 1e9,
+            float32: limits.float32 / 1e12, bfloat16: limits.bfloat16 / 1e12, int8: limits.int8.map { $0 / 1e12 },
+            confidence: .a,
+            source: "measured just now with \(CPU.shared.threadCount) threads of \(CPU.shared.instructionSet)")
+    }
+
+    /// The arithmetic that quantised weights are multiplied with here.
+    static func precision(_ chip: Chip) -> Chip.Precision { chip.int8 == nil ? .bf16 : .int8 }
+
+    /// Shares of the limits that `minke bench` found on DeepSeek-V2-Lite in Q4_K_M (Benchmarks/README.md).
+    static let bandwidthShare = 0.69
+    static let computeShare = 0.37
+    static let source = "minke bench of V2-Lite in Q4_K_M, 2026-11-24 (Benchmarks/README.md)"
+}
