@@ -97,6 +97,14 @@ struct PlanChipArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Share of the peak that matrix products reach: the highest MFU.", valueName: "f"))
     var achievable: Double?
 
+    /// Whether the machine that the program runs on is to be measured; not where a file says what was measured before.
+    private var isMeasured: Bool {
+        get throws {
+            guard chip == "this" else { return false }
+            return try !catalog.chips.contains { $0.id == "this" }
+        }
+    }
+
     var catalog: ChipCatalog {
         get throws { try chips.map { try ChipCatalog(path: $0) } ?? ChipCatalog() }
     }
@@ -107,7 +115,7 @@ struct PlanChipArguments: ParsableArguments {
     func resolved(_ precision: Chip.Precision) throws -> Chip {
         let name = chip ?? "custom"
         var chip: Chip
-        if name == "this" {
+        if try isMeasured {
             chip = ThisMachine.chip()
         } else {
             do {

@@ -1,4 +1,5 @@
 import Minke
+import MinkeFiles
 import MinkePlanning
 import MinkeTensors
 
@@ -13,6 +14,29 @@ enum ThisMachine {
             float32: limits.float32 / 1e12, bfloat16: limits.bfloat16 / 1e12, int8: limits.int8.map { $0 / 1e12 },
             confidence: .a,
             source: "measured just now with \(CPU.shared.threadCount) threads of \(CPU.shared.instructionSet)")
+    }
+
+    /// The machine as an entry for `--chips`, or as lines.
+    static func text(json: Bool) -> String {
+        let chip = chip()
+        guard json else {
+            let rates = [("float32", chip.float32), ("bfloat16", chip.bfloat16), ("int8", chip.int8)]
+            let lines = rates.compactMap { name, peak in peak.map { "\(name)  \(Quantity.count($0 * 1e12))op/s" } }
+            return """
+                memory  \(Quantity.significant(chip.memoryGB ?? 0, 4)) GB
+                read  \(Quantity.significant(chip.bandwidthGBs ?? 0, 4)) GB/s
+                \(lines.joined(separator: "\n"))
+                \(chip.source)
+                """
+        }
+        var object: JSON.Object = ["id": .string(chip.id), "name": .string(chip.name), "source": .string(chip.source)]
+        for (key, value) in [
+            ("memory_gb", chip.memoryGB), ("bandwidth_gbs", chip.bandwidthGBs), ("fp32_tflops", chip.float32),
+            ("bf16_tflops", chip.bfloat16), ("int8_tops", chip.int8),
+        ] {
+            object[key] = value.map { .number($0) }
+        }
+        return JSON.object(object).text()
     }
 
     /// The arithmetic that quantised weights are multiplied with here.

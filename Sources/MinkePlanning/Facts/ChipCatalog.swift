@@ -6,14 +6,18 @@ public struct ChipCatalog: Sendable {
 
     public init(_ chips: [Chip] = Chip.known) { self.chips = chips }
 
-    /// The known chips behind those of a JSON file: an array of objects with `id` and any of `name`, `memory_gb`,
-    /// `bandwidth_gbs`, `tdp`, `bf16_tflops`, `fp8_tflops`, `int8_tops`, `achievable`, `price`.
+    /// The known chips behind those of a JSON file: an object, or an array of them, with `id` and any of `name`,
+    /// `memory_gb`, `bandwidth_gbs`, `tdp`, `fp32_tflops`, `bf16_tflops`, `fp8_tflops`, `int8_tops`, `achievable`, `price`.
     ///
     /// - Throws: ``InputError`` naming the entry and key that is wrong.
     public init(path: String) throws {
         let json = try JSON.file(path)
-        guard let entries = json.arrayValue else {
-            throw InputError("is not a JSON array of chips", at: path, remedy: "see minke plan train --help")
+        let entries: [JSON]
+        switch json {
+        case .array(let list): entries = list
+        case .object: entries = [json]
+        default:
+            throw InputError("is neither a chip nor an array of chips", at: path, remedy: "see minke plan train --help")
         }
         self.init(try entries.enumerated().map { try Self.chip($1, at: "\(path): chip \($0 + 1)") } + Chip.known)
     }
@@ -38,7 +42,8 @@ public struct ChipCatalog: Sendable {
     private static func chip(_ json: JSON, at place: String) throws -> Chip {
         guard let object = json.objectValue else { throw InputError("is not an object", at: place) }
         let known: Set = [
-            "id", "name", "memory_gb", "bandwidth_gbs", "tdp", "bf16_tflops", "fp8_tflops", "int8_tops", "achievable",
+            "id", "name", "memory_gb", "bandwidth_gbs", "tdp", "fp32_tflops", "bf16_tflops", "fp8_tflops", "int8_tops",
+            "achievable",
             "price", "source",
         ]
         if let key = object.keys.first(where: { !known.contains($0) }) {
@@ -53,6 +58,7 @@ public struct ChipCatalog: Sendable {
         return Chip(
             id: id, name: object["name"]?.stringValue ?? id, memoryGB: try number("memory_gb"),
             bandwidthGBs: try number("bandwidth_gbs"), tdpWatts: try number("tdp"),
+            float32: try number("fp32_tflops"),
             bfloat16: try number("bf16_tflops"), float8: try number("fp8_tflops"), int8: try number("int8_tops"),
             achievable: achievable,
             rent: try number("price").map {

@@ -28,8 +28,13 @@ extension ServingPlan {
                 ["cache per token", Quantity.bytes(cacheBytesPerToken)],
                 ["tokens that fit the cache", Quantity.count(cacheCapacity)],
                 ["users of \(Quantity.fixed(context, 0)) tokens", Quantity.fixed(largestBatch, 0)],
-                ["longest context of one user", Quantity.count(cacheCapacity)],
-            ])
+            ]
+                + [4096, 32_768, 131_072].filter { $0 != context }.map {
+                    [
+                        "users of \(Quantity.fixed($0, 0)) tokens",
+                        Quantity.fixed((cacheCapacity / $0).rounded(.down), 0),
+                    ]
+                })
     }
 
     /// The kinds of attention with this model's heads.

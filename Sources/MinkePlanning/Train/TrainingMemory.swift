@@ -32,13 +32,14 @@ public struct TrainingMemory: Sendable {
     public var optimizer = 12.0
     /// Tokens of one micro-batch on one device.
     public var tokensAtOnce = 4096.0
-    public var recomputes = false
 
     public init() {}
 
     /// Bytes of one device.
-    public func bytes(_ shape: ModelShape, _ layout: Layout, devices: Double) -> Double {
-        states(shape, layout, devices: devices) + activations(shape)
+    ///
+    /// - Parameter recomputing: whether layers are computed again in the backward pass, so that only their inputs stay.
+    public func bytes(_ shape: ModelShape, _ layout: Layout, devices: Double, recomputing: Bool) -> Double {
+        states(shape, layout, devices: devices) + activations(shape, recomputing: recomputing)
     }
 
     /// Weights, gradients and optimiser's state of one device.
@@ -54,7 +55,7 @@ public struct TrainingMemory: Sendable {
 
     /// What the backward pass needs of the forward pass, two bytes a value. Under 1F1B the first stage holds as many
     /// micro-batches as there are stages, so that the sum does not depend on their number.
-    public func activations(_ shape: ModelShape) -> Double {
+    public func activations(_ shape: ModelShape, recomputing: Bool) -> Double {
         let h = shape.hidden
         // Per token and layer: six residual-width values, attention's inputs and output, and gate, up and product.
         let feedForward =
@@ -63,7 +64,7 @@ public struct TrainingMemory: Sendable {
                 let width = experts.width > 0 ? experts.width : shape.expertParameters / (3 * h)
                 return used * (2 * h + 3 * width)
             } ?? 3 * (shape.denseWidth > 0 ? shape.denseWidth : 4 * h)
-        let perLayer = recomputes ? h : 6 * h + 2.5 * shape.attentionWidth + feedForward
+        let perLayer = recomputing ? h : 6 * h + 2.5 * shape.attentionWidth + feedForward
         return 2 * tokensAtOnce * shape.layers * perLayer
     }
 

@@ -11,8 +11,6 @@ extension TrainingPlan {
         -> PlanReport
     {
         try validate()
-        var memory = memory
-        memory.recomputes = recomputes
         let layouts = TrainingMemory.layouts(shape, devices: count) + (layout.map { [$0] } ?? [])
         var headline =
             "\(Quantity.count(hours)) \(chip.name) hours, \(Quantity.duration(days * 86_400)) on \(Quantity.fixed(count, 0))"
@@ -61,14 +59,18 @@ extension TrainingPlan {
 
     private func memoryTable(_ memory: TrainingMemory, _ layouts: [TrainingMemory.Layout]) -> PlanReport.Table {
         PlanReport.Table(
-            "memory per device", columns: ["layout", "states", "activations", "together", "fits"],
+            "memory per device",
+            columns: ["layout", "states", "activations", "together", "activations recomputed", "together", "fits"],
             rows: layouts.map { layout in
-                let bytes = memory.bytes(shape, layout, devices: count)
-                return [
-                    layout.name, Quantity.bytes(memory.states(shape, layout, devices: count)),
-                    Quantity.bytes(memory.activations(shape)), Quantity.bytes(bytes),
-                    chip.memoryGB.map { bytes <= $0 * 1e9 ? "yes" : "no" } ?? "?",
-                ]
+                let states = memory.states(shape, layout, devices: count)
+                let kept = memory.activations(shape, recomputing: false)
+                let recomputed = memory.activations(shape, recomputing: true)
+                let fits = chip.memoryGB.map { $0 * 1e9 }.map {
+                    states + kept <= $0 ? "yes" : states + recomputed <= $0 ? "recomputing" : "no"
+                }
+                return [layout.name]
+                    + [states, kept, states + kept, recomputed, states + recomputed].map(Quantity.bytes)
+                    + [fits ?? "?"]
             })
     }
 
@@ -137,7 +139,7 @@ extension TrainingPlan {
                 option: "--gradient-bytes, --optimizer-bytes"),
             Assumption(
                 "micro-batch", "\(Quantity.fixed(memory.tokensAtOnce, 0)) tokens",
-                source: "activations in 2 bytes a value, nothing recomputed unless asked", option: "--micro-batch"),
+                source: "activations in 2 bytes a value", option: "--micro-batch"),
         ]
         return list
     }
@@ -156,10 +158,10 @@ extension TrainingPlan {
         }
         if precision == .int8 { warnings.append("no large run in int8 was published; its MFU is that of fp8") }
         if let memoryGB = chip.memoryGB,
-            !layouts.contains(where: { memory.bytes(shape, $0, devices: count) <= memoryGB * 1e9 })
+            !layouts.contains(where: { memory.bytes(shape, $0, devices: count, recomputing: true) <= memoryGB * 1e9 })
         {
             warnings.append(
-                "none of these layouts fits \(Quantity.significant(memoryGB)) GB: more devices, --recompute or a smaller --micro-batch"
+                "none of these layouts fits \(Quantity.significant(memoryGB)) GB: more devices, --pipeline, --expert-parallel or a smaller --micro-batch"
             )
         }
         return warnings
@@ -183,8 +185,10 @@ extension TrainingPlan {
                     [
                         "layout": .string($0.name),
                         "state_bytes": .number(memory.states(shape, $0, devices: count)),
-                        "activation_bytes": .number(memory.activations(shape)),
-                        "fits": fits(memory.bytes(shape, $0, devices: count)),
+                        "activation_bytes": .number(memory.activations(shape, recomputing: false)),
+                        "recomputed_activation_bytes": .number(memory.activations(shape, recomputing: true)),
+                        "fits": fits(memory.bytes(shape, $0, devices: count, recomputing: false)),
+                        "fits_recomputing": fits(memory.bytes(shape, $0, devices: count, recomputing: true)),
                     ]
                 }),
             "checkpoint_bytes": .number(checkpointBytes), "save_seconds": .number(safety.saveSeconds),

@@ -50,7 +50,7 @@ public struct TrainingPlan: Sendable {
         let share = sparse ? 0.39 : 0.36
         let source =
             sparse
-            ? "DeepSeek-V3's paid hours, causal attention counted (arXiv 2505.09343: 0.3894 of the bf16 peak)"
+            ? "DeepSeek-V3's paid hours in fp8, causal attention counted (arXiv 2505.09343: 0.3894 of the bf16 peak; V2 had about 0.2)"
             : "Llama 3.1 405B's paid hours, causal attention counted"
         return precision == .bf16
             ? (share, source) : (share / 2, "half the bf16 share, as DeepSeek-V3's fp8 training: \(source)")
