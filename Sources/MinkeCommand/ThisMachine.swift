@@ -42,8 +42,9 @@ enum ThisMachine {
     /// The arithmetic that quantised weights are multiplied with here.
     static func precision(_ chip: Chip) -> Chip.Precision { chip.int8 == nil ? .bf16 : .int8 }
 
-    /// Shares of the limits that `minke bench` found on DeepSeek-V2-Lite in Q4_K_M (Benchmarks/README.md).
-    static let bandwidthShare = 0.69
+    /// Shares of the limits that `minke bench` found on DeepSeek-V2-Lite in Q4_K_M: 57 to 70 % of the bandwidth for one
+    /// and eight sequences at depths to 16,384, of which this is the middle, and 37 % of the int8 peak for a prompt.
+    static let bandwidthShare = 0.63
     static let computeShare = 0.37
-    static let source = "minke bench of V2-Lite in Q4_K_M, 2026-11-24 (Benchmarks/README.md)"
+    static let source = "minke bench of V2-Lite in Q4_K_M, 2026-11-24: 57 to 70 % of the bandwidth, 37 % of the peak"
 }

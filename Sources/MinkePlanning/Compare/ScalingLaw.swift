@@ -101,8 +101,10 @@ public struct SparseAnchor: Sendable {
         self.high = high ?? 2 * self.middle - self.low
     }
 
+    /// Dense over sparse arithmetic at equal loss; 1 for a model without experts.
     public func leverage(_ shape: ModelShape, exponent: Double) -> Double {
-        pow(max(1, shape.totalParameters / shape.multipliedParameters), exponent)
+        guard shape.experts != nil else { return 1 }
+        return pow(max(1, shape.totalParameters / shape.multipliedParameters), exponent)
     }
 
     /// The dense model that `shape` equals.
