@@ -21,7 +21,7 @@ enum ThisMachine {
         let chip = chip()
         guard json else {
             let rates = [("float32", chip.float32), ("bfloat16", chip.bfloat16), ("int8", chip.int8)]
-            let lines = rates.compactMap { name, peak in peak.map { "\(name)  \(Quantity.count($0 * 1e12))op/s" } }
+            let lines = rates.compactMap { name, peak in peak.map { "\(name)  \(Quantity.rate($0 * 1e12, "op/s"))" } }
             return """
                 memory  \(Quantity.significant(chip.memoryGB ?? 0, 4)) GB
                 read  \(Quantity.significant(chip.bandwidthGBs ?? 0, 4)) GB/s

@@ -62,6 +62,14 @@ public enum Quantity {
         return trimmed(significant(value, digits))
     }
 
+    /// `386.9 TFLOP/s` for `rate(3.869e14, "FLOP/s")`.
+    public static func rate(_ value: Double, _ unit: String) -> String {
+        for (prefix, factor) in [("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6)] where value >= factor {
+            return trimmed(significant(value / factor, 4)) + " " + prefix + unit
+        }
+        return count(value) + " " + unit
+    }
+
     /// `3.707e24`.
     public static func scientific(_ value: Double, _ digits: Int = 4) -> String {
         guard value.isFinite, value != 0 else { return value == 0 ? "0" : "–" }

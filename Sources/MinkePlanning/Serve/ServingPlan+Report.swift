@@ -8,7 +8,7 @@ extension ServingPlan {
         try validate()
         let step = step(batch: usedBatch)
         var headline =
-            "\(Quantity.fixed(usedBatch, 0)) users of \(Quantity.fixed(context, 0)) tokens: "
+            "\(Quantity.fixed(usedBatch, 0)) \(usedBatch == 1 ? "user" : "users") of \(Quantity.fixed(context, 0)) tokens: "
             + "\(Quantity.count(step.tokensPerSecond)) tokens/s, \(Quantity.significant(step.tokensPerSecondPerUser)) a user"
         if let ownPrice { headline += ", \(Quantity.dollars(ownPrice.output)) per million output tokens" }
         var report = PlanReport(
@@ -114,8 +114,14 @@ extension ServingPlan {
         return PlanReport.Table("prompts and money", rows: rows)
     }
 
+    private var requestSource: String {
+        let fleet = Self.fleetRequest
+        return (prompt, output, cachedShare) == fleet
+            ? "the mix of DeepSeek's fleet of 2025-02-28 (608 B in, 342 B of them cached, 168 B out)" : "the user"
+    }
+
     private var assumptions: [Assumption] {
-        let peak = (try? chip.peak(precision)).map { "\(Quantity.count($0.operations))op/s \($0.type)" } ?? "?"
+        let peak = (try? chip.peak(precision)).map { "\(Quantity.rate($0.operations, "op/s")) \($0.type)" } ?? "?"
         var list = [
             Assumption(
                 "chip", chip.name, source: "\(chip.source) [\(chip.confidence.rawValue)]", option: "--chip, --chips"),
@@ -140,10 +146,11 @@ extension ServingPlan {
             Assumption(
                 "request",
                 "\(Quantity.fixed(prompt, 0)) in, \(Quantity.fixed(output, 0)) out, \(Quantity.percent(cachedShare)) cached",
-                source: "the mix of DeepSeek's fleet of 2025-02-28 (608 B in, 342 B of them cached, 168 B out)",
+                source: requestSource,
                 option: "--prompt, --output, --cached"),
             Assumption(
-                "context", Quantity.fixed(context, 0), source: "mean of DeepSeek's fleet, recalled [C]",
+                "context", Quantity.fixed(context, 0),
+                source: context == Self.fleetContext ? "mean of DeepSeek's fleet, recalled [C]" : "the user",
                 option: "--context"),
             Assumption(
                 "stored prefixes", "\(Quantity.bytes(prefixRate))/s a device", source: "about a PCIe 4 link [D]",

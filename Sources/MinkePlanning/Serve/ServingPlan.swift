@@ -25,12 +25,12 @@ public struct ServingPlan: Sendable {
     /// Devices that share weights which are not routed experts.
     public var tensorParallel: Double
     /// Tokens in the cache of each user while decoding.
-    public var context = 4989.0
+    public var context = Self.fleetContext
     /// Tokens of a request: its prompt, and what is answered.
-    public var prompt = 3619.0
-    public var output = 1000.0
+    public var prompt = Self.fleetRequest.prompt
+    public var output = Self.fleetRequest.output
     /// Share of prompts that a cache of prefixes still holds.
-    public var cachedShare = 342.0 / 608
+    public var cachedShare = Self.fleetRequest.cached
     /// Share of the bandwidth that decoding reaches.
     public var bandwidthShare: Double
     public var bandwidthSource: String
@@ -49,6 +49,11 @@ public struct ServingPlan: Sendable {
     public var priceSource = "--price"
     /// Who the plan is compared with.
     public var rival: TokenPrice?
+
+    /// Mean tokens in the cache behind an output token of DeepSeek's fleet.
+    static let fleetContext = 4989.0
+    /// Its tokens of 2025-02-28, for 1000 of output.
+    static let fleetRequest = (prompt: 3619.0, output: 1000.0, cached: 342.0 / 608)
 
     /// - Throws: ``InputError`` where the chip lacks a figure.
     public init(_ shape: ModelShape, chip: Chip, count: Double = 1, precision: Chip.Precision? = nil) throws {

@@ -40,7 +40,7 @@ extension TrainingPlan {
 
     private var costTable: PlanReport.Table {
         var rows = [
-            ["achieved per device", Quantity.count(achievedPerDevice) + "FLOP/s"],
+            ["achieved per device", Quantity.rate(achievedPerDevice, "FLOP/s")],
             ["device hours at the MFU", Quantity.fixed(productiveHours, 0)],
             ["device hours to pay", Quantity.fixed(hours, 0)],
             ["hours per trillion tokens", Quantity.fixed(hours(perTokens: 1e12), 0)],
@@ -146,7 +146,7 @@ extension TrainingPlan {
 
     private var peakText: String {
         guard let peak = try? chip.peak(precision) else { return "peak" }
-        return "\(Quantity.count(peak.operations))FLOP/s \(peak.type) peak"
+        return "\(Quantity.rate(peak.operations, "FLOP/s")) \(peak.type) peak"
     }
 
     private func warnings(_ memory: TrainingMemory, _ layouts: [TrainingMemory.Layout]) -> [String] {
