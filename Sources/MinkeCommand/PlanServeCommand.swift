@@ -100,7 +100,7 @@ struct PlanServeCommand: ParsableCommand {
             plan.computeShare = ThisMachine.computeShare
             plan.computeSource = ThisMachine.source
         }
-        if let stored = try storedBits(shape) {
+        if let stored = storedBits(shape) {
             plan.weightBits = stored
             plan.weightSource = "the file's, on average"
         }
@@ -134,11 +134,13 @@ struct PlanServeCommand: ParsableCommand {
         try output.write(plan.report())
     }
 
-    /// Bits of a weight in the model's files; nil where there are none.
-    private func storedBits(_ shape: ModelShape) throws -> Double? {
-        guard let path = model.model, ModelShape.named(path) == nil, Checkpoint.isGGUF(path) else { return nil }
-        let checkpoint = try Checkpoint(path: path)
-        let stored = try StoredWeights(checkpoint, checkpoint.modelConfiguration())
+    /// Bits of a weight in the model's files; nil where there are none, or of a kind that cannot be read here.
+    private func storedBits(_ shape: ModelShape) -> Double? {
+        guard let path = model.model, ModelShape.named(path) == nil else { return nil }
+        guard Checkpoint.isGGUF(path) || FileSystem.isDirectory(path) else { return nil }
+        guard let checkpoint = try? Checkpoint(path: path), let configuration = try? checkpoint.modelConfiguration(),
+            let stored = try? StoredWeights(checkpoint, configuration)
+        else { return nil }
         return Double(stored.bytes) * 8 / shape.totalParameters
     }
 

@@ -1,4 +1,4 @@
-import MinkeFiles
+import Minke
 import Testing
 
 /// `minke plan` as people run it.
@@ -83,6 +83,55 @@ import Testing
             let result = try minke.run("plan", list, "--json")
             #expect(result.status == 0 && result.error == "")
             #expect(try result.json.objectValue != nil)
+        }
+    }
+
+    @Test func theMeasuredMachineIsAChip() throws {
+        guard let minke = Program.built else { return }
+        let folder = try TemporaryFolder()
+        let measured = try minke.run("bench", "--machine", "--json")
+        #expect(measured.status == 0 && measured.error == "")
+        let bandwidth = try #require(try measured.json["bandwidth_gbs"]?.doubleValue)
+        #expect(bandwidth > 0)
+        try AtomicFile.write(measured.output, to: folder("machine.json"))
+        let model = try CommandTests.model()
+        let plan = try minke.run(
+            "plan", "serve", "--model", model.path, "--chips", folder("machine.json"), "--chip", "this", "--context",
+            "64",
+            "--bandwidth-share", "1", "--batch", "1", "--json")
+        #expect(plan.status == 0, "\(plan.error)")
+        #expect(try plan.json["chip"] == "this")
+        #expect(try minke.run("bench").status == 64)
+        #expect(try minke.run("bench", "--machine", model.path).status == 64)
+    }
+
+    /// The planner's shapes and the model's own count of its costs are two programs: they have to agree.
+    @Test(arguments: [false, true]) func plansCountAsTheModelDoes(isDense: Bool) throws {
+        var configuration = ModelConfiguration(
+            family: .deepseekV3, vocabSize: 129_280, hiddenSize: 7168, numHiddenLayers: 61, numAttentionHeads: 128,
+            intermediateSize: 18_432)
+        configuration.qLoraRank = 1536
+        configuration.kvLoraRank = 512
+        configuration.qkNopeHeadDim = 128
+        configuration.qkRopeHeadDim = 64
+        configuration.vHeadDim = 128
+        configuration.moeIntermediateSize = 2048
+        configuration.nRoutedExperts = 256
+        configuration.nSharedExperts = 1
+        configuration.numExpertsPerTok = 8
+        configuration.firstKDenseReplace = 3
+        configuration.topkMethod = .greedy
+        if isDense { configuration = configuration.denseTwin() }
+        let costs = ModelCosts(configuration)
+        let shape = try ModelShape(configuration: configuration.json, name: "model", at: "config.json")
+        #expect(shape.totalParameters == Double(costs.totalParameters))
+        #expect(shape.cachedValues == Double(costs.cachedValuesPerToken))
+        #expect(shape.cachedValues(groups: nil) == Double(costs.multiHeadCachedValuesPerToken))
+        for length in [512, 4096] {
+            let planned = shape.forwardOperations(length: Double(length))
+            #expect((planned / costs.forwardFLOPs(length: length) - 1).magnitude < 1e-3)
+            let decoded = 2 * shape.multipliedParameters + 2 * shape.layers * Double(length) * shape.decodingWidth
+            #expect((decoded / costs.decodingFLOPs(depth: length) - 1).magnitude < 1e-9)
         }
     }
 }

@@ -79,7 +79,7 @@ public struct PlanPlot: Sendable {
             parts.append("<path class=\"line colour\(index % 5)\" d=\"M\(Self.left) \(v - 4)h22\"/>")
             parts.append("<text x=\"\(Self.left + 30)\" y=\"\(v)\">\(PlanMarkup.escaped(series[index].name))</text>")
         }
-        let height = Self.bottom + 60 + Double(series.count) * 18
+        let height = Self.bottom + 44 + Double(series.count) * 18
         return """
             <svg viewBox="0 0 480 \(height)" role="img" aria-label="\(PlanMarkup.escaped(title))">
             \(parts.joined(separator: "\n"))

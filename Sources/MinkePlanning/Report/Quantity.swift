@@ -109,7 +109,7 @@ public enum Quantity {
     }
 
     /// `39.1 %`.
-    public static func percent(_ share: Double) -> String { significant(share * 100, 3) + " %" }
+    public static func percent(_ share: Double) -> String { trimmed(significant(share * 100, 3)) + " %" }
 
     /// `6.7 ms`, `42 s`, `3.1 h`, `54 days`.
     public static func duration(_ seconds: Double) -> String {
