@@ -123,7 +123,8 @@ import Testing
         configuration.topkMethod = .greedy
         if isDense { configuration = configuration.denseTwin() }
         let costs = ModelCosts(configuration)
-        let shape = try ModelShape(configuration: configuration.json, name: "model", at: "config.json")
+        let shape = try ModelShape(
+            configuration: #require(configuration.json.objectValue), name: "model", at: "config.json")
         #expect(shape.totalParameters == Double(costs.totalParameters))
         #expect(shape.cachedValues == Double(costs.cachedValuesPerToken))
         #expect(shape.cachedValues(groups: nil) == Double(costs.multiHeadCachedValuesPerToken))
