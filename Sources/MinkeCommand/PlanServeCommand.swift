@@ -50,6 +50,9 @@ struct PlanServeCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Share of the bandwidth that decoding reaches.", valueName: "f"))
     var bandwidthShare: Double?
 
+    @Option(help: ArgumentHelp("GB a second and device of stored weights that can be opened.", valueName: "n"))
+    var weightGbs: Double?
+
     @Option(help: ArgumentHelp("Share of the peak that prompts reach.", valueName: "f"))
     var computeShare: Double?
 
@@ -94,12 +97,7 @@ struct PlanServeCommand: ParsableCommand {
         var plan = try ServingPlan(
             shape, chip: chip, count: count?.value ?? 1,
             precision: precision ?? (isThis ? ThisMachine.precision(chip) : nil))
-        if isThis {
-            plan.bandwidthShare = ThisMachine.bandwidthShare
-            plan.bandwidthSource = ThisMachine.source
-            plan.computeShare = ThisMachine.computeShare
-            plan.computeSource = ThisMachine.source
-        }
+        if isThis { ThisMachine.apply(to: &plan) }
         if let stored = storedBits(shape) {
             plan.weightBits = stored
             plan.weightSource = "the file's, on average"
@@ -122,6 +120,7 @@ struct PlanServeCommand: ParsableCommand {
             plan.computeShare = computeShare
             plan.computeSource = "the user"
         }
+        if let weightGbs { plan.weightRate = weightGbs * 1e9 }
         if let memoryShare { plan.memoryShare = memoryShare }
         if let prefixGbs { plan.prefixRate = prefixGbs * 1e9 }
         if let tensorParallel { plan.tensorParallel = Double(tensorParallel) }

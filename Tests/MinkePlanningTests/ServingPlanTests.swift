@@ -84,4 +84,25 @@ import Testing
         small.context = .nan
         #expect(throws: (any Error).self) { try small.validate() }
     }
+
+    /// `minke bench` of V2-Lite in Q4_K_M (10.36 GB) on two cores, with the limits that the same run measured on a
+    /// busy machine.
+    @Test(arguments: [
+        (bandwidth: 40.7, peak: 1.036, depth: 4.0, batch: 1.0, measured: 10.7),
+        (bandwidth: 40.7, peak: 1.036, depth: 4.0, batch: 8.0, measured: 25.5),
+        (bandwidth: 40.7, peak: 1.036, depth: 4096.0, batch: 1.0, measured: 10.8),
+    ])
+    func decodingOnAProcessor(bandwidth: Double, peak: Double, depth: Double, batch: Double, measured: Double) throws {
+        let chip = Chip(
+            id: "this", name: "this", memoryGB: 25, bandwidthGBs: bandwidth, bfloat16: 0.5, int8: peak, source: "bench")
+        var plan = try ServingPlan(#require(ModelShape.named("deepseek-v2-lite")), chip: chip, precision: .int8)
+        plan.weightBits = 10.364e9 * 8 / plan.shape.totalParameters
+        plan.bandwidthShare = 0.75
+        plan.computeShare = 0.37
+        plan.weightRate = 0.019 * peak * 1e12
+        plan.context = depth
+        let step = plan.step(batch: batch)
+        #expect((step.tokensPerSecond / measured - 1).magnitude < 0.25)
+        #expect(step.limit == "opening weights")
+    }
 }

@@ -168,6 +168,12 @@ extension ServingPlan {
             list.append(
                 Assumption("price", "\(Quantity.dollars(price)) an hour", source: priceSource, option: "--price"))
         }
+        if let weightRate {
+            list.append(
+                Assumption(
+                    "weights opened", "\(Quantity.bytes(weightRate))/s", source: weightRateSource,
+                    option: "--weight-gbs"))
+        }
         if let rival {
             list.append(
                 Assumption(

@@ -34,6 +34,10 @@ public struct ServingPlan: Sendable {
     /// Share of the bandwidth that decoding reaches.
     public var bandwidthShare: Double
     public var bandwidthSource: String
+    /// Bytes of stored weights that one device opens and multiplies in a second for a few tokens, where that is slower
+    /// than reading them; nil: it is not. Processors have to unpack quantised weights in their ordinary instructions.
+    public var weightRate: Double?
+    public var weightRateSource = "the user"
     /// Share of the peak that prompts, and large batches, reach.
     public var computeShare: Double
     public var computeSource: String
@@ -99,6 +103,7 @@ public struct ServingPlan: Sendable {
         ] where !(value > 0 && value <= limit) {
             throw InputError("\(name) must be above 0 and at most \(Quantity.count(limit))")
         }
+        if let weightRate, !(weightRate > 0) { throw InputError("--weight-gbs must be above zero") }
         guard (0...1).contains(cachedShare) else { throw InputError("--cached must be 0 to 1") }
         let ceiling = chip.achievable ?? 1
         guard computeShare > 0, computeShare <= ceiling else {
@@ -163,23 +168,34 @@ extension ServingPlan {
     public struct Step: Sendable {
         public let batch: Double
         public let coverage: Double
+        /// Reading weights and cache.
         public let bytesSeconds: Double
+        /// Opening weights, and reading the cache.
+        public let openingSeconds: Double
         public let arithmeticSeconds: Double
 
-        public var seconds: Double { max(bytesSeconds, arithmeticSeconds) }
+        public var seconds: Double { max(bytesSeconds, openingSeconds, arithmeticSeconds) }
         public var tokensPerSecond: Double { batch / seconds }
         public var tokensPerSecondPerUser: Double { 1 / seconds }
-        public var limit: String { bytesSeconds >= arithmeticSeconds ? "bandwidth" : "arithmetic" }
+        public var limit: String {
+            switch seconds {
+            case bytesSeconds: "bandwidth"
+            case openingSeconds: "opening weights"
+            default: "arithmetic"
+            }
+        }
     }
 
     /// A step of `batch` users, of all devices together.
     public func step(batch: Double) -> Step {
-        let cached = batch * context * cacheBytesPerToken / count
+        let cacheSeconds = batch * context * cacheBytesPerToken / count / bandwidth
+        let weights = weightBytesRead(batch)
         let operations =
             2 * shape.multipliedParameters + 2 * shape.layers * context * shape.decodingWidth
         return Step(
             batch: batch, coverage: coverage(batch),
-            bytesSeconds: (weightBytesRead(batch) + cached) / bandwidth,
+            bytesSeconds: weights / bandwidth + cacheSeconds,
+            openingSeconds: weightRate.map { weights / $0 + cacheSeconds } ?? 0,
             arithmeticSeconds: batch * operations / count / arithmetic)
     }
 
