@@ -27,7 +27,7 @@ let package = Package(
         .target(name: "MinkeGeneration", dependencies: ["MinkeModel", "MinkeTokenization"]),
         .target(name: "MinkeTraining", dependencies: ["MinkeGeneration"]),
         .target(name: "MinkeEngine", dependencies: ["MinkeGeneration"]),
-        .target(name: "Minke", dependencies: ["MinkeEngine", "MinkeGeneration", "MinkeTraining"]),
+        .target(name: "Minke", dependencies: ["MinkeEngine", "MinkeGeneration", "MinkePlanning", "MinkeTraining"]),
         .executableTarget(
             name: "MinkeCommand",
             dependencies: [

@@ -21,5 +21,6 @@
 @_exported import MinkeFiles
 @_exported import MinkeGeneration
 @_exported import MinkeModel
+@_exported import MinkePlanning
 @_exported import MinkeTokenization
 @_exported import MinkeTraining

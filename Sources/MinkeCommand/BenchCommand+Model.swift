@@ -13,10 +13,14 @@ extension BenchCommand {
 
                   minke bench models/whale
                   minke bench models/whale --prefill 512,2048 --depth 0,4096 --batch 1,8 --json
+                  minke bench --machine --json > machine.json
                 """)
 
         @Argument(help: "The model's folder or .gguf file.")
-        var model: String
+        var model: String?
+
+        @Flag(help: "Measure only the machine's limits, as a chip for minke plan --chips.")
+        var machine = false
 
         @Option(help: ArgumentHelp("Lengths of prompts (default: 512).", valueName: "list"))
         var prefill: String?
@@ -39,18 +43,23 @@ extension BenchCommand {
         @OptionGroup var load: LoadArguments
         @OptionGroup var compute: ComputeOptions
 
+        func validate() throws {
+            if (model == nil) != machine { throw ValidationError("give a model, or --machine") }
+        }
+
         func run() throws {
             compute.apply()
+            guard let path = model else { return try Console.line(ThisMachine.text(json: json)) }
             var benchmark = ModelBenchmark()
             benchmark.rounds = rounds
             benchmark.steps = steps
-            let model = try TextModel(contentsOf: self.model, options: load.options)
+            let model = try TextModel(contentsOf: path, options: load.options)
             let context = model.configuration.maxPositionEmbeddings
             benchmark.prompts = try Self.numbers(prefill) ?? benchmark.prompts.map { min($0, context) }
             benchmark.depths = try Self.numbers(depth) ?? benchmark.depths.filter { $0 + steps <= context }
             benchmark.batches = try Self.numbers(batch) ?? benchmark.batches
             try benchmark.validate(for: model.configuration)
-            let checkpoint = try Checkpoint(path: self.model)
+            let checkpoint = try Checkpoint(path: path)
             let isStreamed = model.withModel { $0.expertStatistics != nil }
             let before = try isStreamed ? ReadRate.measure(checkpoint) : nil
             let figures = try benchmark.run(model) { figure in

@@ -24,7 +24,9 @@ public final class ModelCache {
     public var blockBytes: Int { layers.reduce(0) { $0 + $1.blockBytes } }
     /// The first `count` tokens as a cache of their own, which shares memory with this one as long as neither changes it.
     public func fork(count: Int) -> ModelCache {
-        ModelCache(layers: layers.map { $0.fork(count: count) }, capacity: capacity)
+        let copy = ModelCache(layers: layers.map { $0.fork(count: count) }, capacity: capacity)
+        copy.remember(tokens.prefix(count))
+        return copy
     }
     /// Forgets all tokens from `count` on.
     public func truncate(to count: Int) {
