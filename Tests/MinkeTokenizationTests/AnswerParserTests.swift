@@ -58,8 +58,8 @@ import Testing
         let message = ChatMessage(
             role: "assistant", content: content, reasoning: thinks ? reasoning : nil, toolCalls: toolCalls)
         let variables: JSON.Object = ["thinking": .bool(thinks)]
-        let prompt = family.render(ChatConversation([user], variables: variables))
-        let whole = family.render(
+        let prompt = try family.render(ChatConversation([user], variables: variables))
+        let whole = try family.render(
             ChatConversation([user, message], addsGenerationPrompt: false, variables: variables))
         var start = Array(prompt.text.utf8).count
         // The history of these families leaves thoughts out: they are put back as the model writes them.
@@ -240,11 +240,11 @@ import Testing
         #expect(parser.finish() == [])
     }
 
-    @Test func promptsTellWhetherThoughtsAreOpen() {
+    @Test func promptsTellWhetherThoughtsAreOpen() throws {
         let user = ChatMessage(role: "user", content: "<think>")
         for family in ChatFamily.allCases {
             for thinks in [true, false] {
-                let prompt = family.render(ChatConversation([user], variables: ["thinking": .bool(thinks)]))
+                let prompt = try family.render(ChatConversation([user], variables: ["thinking": .bool(thinks)]))
                 let expected = family == .r1 || (thinks && [.v31, .v32, .v4].contains(family))
                 #expect(AnswerSyntax.isThinking(behind: prompt) == expected, "\(family)")
             }
