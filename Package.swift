@@ -7,10 +7,18 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "minke", targets: ["MinkeCommand"]),
+        .executable(name: "minke-server", targets: ["MinkeServerCommand"]),
         .library(name: "Minke", targets: ["Minke"]),
+        .library(name: "MinkeServing", targets: ["MinkeServing"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        // Only the server's: the program minke is built without them.
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.10.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
     ],
     targets: [
         .target(
@@ -28,10 +36,36 @@ let package = Package(
         .target(name: "MinkeTraining", dependencies: ["MinkeGeneration"]),
         .target(name: "MinkeEngine", dependencies: ["MinkeGeneration"]),
         .target(name: "Minke", dependencies: ["MinkeEngine", "MinkeGeneration", "MinkePlanning", "MinkeTraining"]),
+        .target(
+            name: "MinkeServing",
+            dependencies: [
+                "MinkeEngine",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
+        .target(
+            name: "MinkeConsole",
+            dependencies: [
+                "Minke", "MinkeFiles", "MinkeTensors", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
+        .executableTarget(
+            name: "MinkeServerCommand",
+            dependencies: [
+                "Minke", "MinkeConsole", "MinkeServing",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
         .executableTarget(
             name: "MinkeCommand",
             dependencies: [
-                "Minke", "MinkeFiles", "MinkeCheckpoints", "MinkePlanning", "MinkeTensors",
+                "Minke", "MinkeConsole", "MinkeFiles", "MinkeCheckpoints", "MinkePlanning", "MinkeTensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -43,6 +77,10 @@ let package = Package(
         .testTarget(name: "MinkeModelTests", dependencies: ["MinkeModel"]),
         .testTarget(name: "MinkeGenerationTests", dependencies: ["MinkeGeneration"]),
         .testTarget(name: "MinkeEngineTests", dependencies: ["MinkeEngine"]),
+        .testTarget(
+            name: "MinkeServingTests",
+            dependencies: ["MinkeServing"]
+        ),
         .testTarget(name: "MinkeTrainingTests", dependencies: ["MinkeTraining"]),
         .testTarget(name: "MinkeCommandTests", dependencies: ["MinkeCommand"]),
     ],

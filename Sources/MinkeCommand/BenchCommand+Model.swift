@@ -1,5 +1,6 @@
 import ArgumentParser
 import Minke
+import MinkeConsole
 import MinkeTensors
 
 extension BenchCommand {

@@ -1,4 +1,5 @@
 import Minke
+import MinkeConsole
 
 /// A conversation with a model: its messages, and how answers are shown.
 struct ChatSession {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Minke
 import MinkeCheckpoints
+import MinkeConsole
 
 /// `minke inspect`
 struct InspectCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Minke
 import MinkeCheckpoints
+import MinkeConsole
 import MinkeTensors
 
 /// `minke logits`

@@ -1,6 +1,6 @@
 import ArgumentParser
+import MinkeConsole
 import MinkeFiles
-import MinkeTensors
 
 /// The program: parses arguments, runs a subcommand, and turns what went wrong into one line and an exit code.
 @main
@@ -32,29 +32,6 @@ struct MinkeCommand: ParsableCommand {
             exit(withError: ExitCode(1))
         } catch {
             exit(withError: error)
-        }
-    }
-}
-
-/// Options that every command has which computes.
-struct ComputeOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp("Threads to compute with (default: all cores). Results do not depend on it.", valueName: "n")
-    )
-    var threads: Int?
-
-    func validate() throws {
-        if let threads, !(1...4096).contains(threads) { throw ValidationError("--threads must be 1 to 4096") }
-    }
-
-    /// Puts the options into force.
-    func apply() {
-        if let threads { CPU.shared.threadCount = threads }
-        if CPU.instructionSetRequestFailed {
-            let known = CPU.supportedInstructionSets.joined(separator: ", ")
-            Console.report(
-                "warning: MINKE_ISA names an instruction set that this processor does not have; using "
-                    + "\(CPU.shared.instructionSet) (known here: \(known))")
         }
     }
 }

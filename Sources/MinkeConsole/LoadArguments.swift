@@ -3,7 +3,7 @@ import Minke
 import MinkeTensors
 
 /// The options that say how a model is opened.
-struct LoadArguments: ParsableArguments {
+package struct LoadArguments: ParsableArguments {
     private enum PrecisionChoice: String, ExpressibleByArgument, CaseIterable {
         case auto, f32, fast
     }
@@ -22,9 +22,11 @@ struct LoadArguments: ParsableArguments {
         help: ArgumentHelp("How the cache is kept (default: f32 with f32 precision, else bf16).", valueName: "type"))
     private var cacheType: CacheChoice?
 
-    @OptionGroup var memory: MemoryArgument
+    @OptionGroup package var memory: MemoryArgument
 
-    var options: LoadOptions {
+    package init() {}
+
+    package var options: LoadOptions {
         let cache: CacheType? =
             switch cacheType {
             case .f32: .float32
@@ -37,21 +39,23 @@ struct LoadArguments: ParsableArguments {
 }
 
 /// `--memory`
-struct MemoryArgument: ParsableArguments {
+package struct MemoryArgument: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Memory for weights and cache, as 4GB or 512MiB (default: what is free). Where the weights need more, experts are read from disk when they are needed.",
             valueName: "size"))
     private var memory: ByteCount?
 
-    var bytes: Int? { memory?.bytes }
+    package init() {}
+
+    package var bytes: Int? { memory?.bytes }
 }
 
 /// A size as people write it: `4GB`, `1.5GiB`, `800M`, `4000000000`.
-struct ByteCount: ExpressibleByArgument {
-    let bytes: Int
+package struct ByteCount: ExpressibleByArgument {
+    package let bytes: Int
 
-    init?(argument: String) {
+    package init?(argument: String) {
         let digits = argument.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         let unit = argument.dropFirst(digits.count).lowercased()
         let powers = ["": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4]

@@ -14,24 +14,24 @@ private func send(_ descriptor: Int32, _ bytes: Slice<UnsafeBufferPointer<UInt8>
 }
 
 /// Standard input, output and error, unbuffered.
-enum Console {
-    static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
-    static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
-    static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+package enum Console {
+    package static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
+    package static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+    package static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     /// Writes text on standard output.
     ///
     /// - Throws: ``InputError`` when it cannot be written, as on a full disk.
-    static func write(_ text: String) throws { try put(text, STDOUT_FILENO) }
+    package static func write(_ text: String) throws { try put(text, STDOUT_FILENO) }
 
     /// Writes a line on standard output.
-    static func line(_ text: String) throws { try write(text + "\n") }
+    package static func line(_ text: String) throws { try write(text + "\n") }
 
     /// Writes a line on standard error. That it cannot be written is no reason to stop.
-    static func report(_ text: String) { try? put(text + "\n", STDERR_FILENO) }
+    package static func report(_ text: String) { try? put(text + "\n", STDERR_FILENO) }
 
     /// Shows text on standard error without ending the line.
-    static func show(_ text: String) { try? put(text, STDERR_FILENO) }
+    package static func show(_ text: String) { try? put(text, STDERR_FILENO) }
 
     private static func put(_ text: String, _ descriptor: Int32) throws {
         var text = text
@@ -50,14 +50,16 @@ enum Console {
 }
 
 /// Reads standard input line by line.
-struct LineReader {
+package struct LineReader {
     private var buffer: [UInt8] = []
     /// Where the lines that were not handed out yet begin.
     private var start = 0
     private var isAtEnd = false
 
+    package init() {}
+
     /// The next line without its end, or nil at the end of the input or when a signal interrupts the wait.
-    mutating func next() throws -> [UInt8]? {
+    package mutating func next() throws -> [UInt8]? {
         var searched = start
         while true {
             if let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) {
