@@ -52,7 +52,8 @@ let package = Package(
         .target(
             name: "MinkeConsole",
             dependencies: [
-                "Minke", "MinkeFiles", "MinkeTensors", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Minke", "MinkeFiles", "MinkeTensors",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
         .executableTarget(
