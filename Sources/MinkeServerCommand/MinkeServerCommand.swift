@@ -6,5 +6,5 @@ import MinkeServing
 @main
 struct MinkeServerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "minke-server", abstract: "Serves models over HTTP.", subcommands: [])
+        commandName: "minke-server", abstract: "Serves models over HTTP.", subcommands: [BenchCommand.self])
 }
