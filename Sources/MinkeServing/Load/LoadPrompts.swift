@@ -20,11 +20,10 @@ struct LoadPrompts: Sendable {
     private static let words = [
         "time", "year", "people", "way", "day", "man", "thing", "woman", "life", "child", "world", "school", "state",
         "family", "student", "group", "country", "problem", "hand", "part", "place", "case", "week", "company",
-        "system",
-        "program", "question", "work", "number", "night", "point", "home", "water", "room", "mother", "area", "money",
-        "story", "fact", "month", "lot", "right", "study", "book", "eye", "job", "word", "business", "issue", "side",
-        "kind", "head", "house", "service", "friend", "father", "power", "hour", "game", "line", "end", "member", "law",
-        "car",
+        "system", "program", "question", "work", "number", "night", "point", "home", "water", "room", "mother",
+        "area", "money", "story", "fact", "month", "lot", "right", "study", "book", "eye", "job", "word", "business",
+        "issue", "side", "kind", "head", "house", "service", "friend", "father", "power", "hour", "game", "line",
+        "end", "member", "law", "car",
     ]
 
     let plan: LoadPlan
@@ -34,19 +33,19 @@ struct LoadPrompts: Sendable {
 
     /// The request of a number.
     func draw(_ index: Int) -> Draw {
-        var random = random("load", index)
+        var random = numbers("load", index)
         let tokens = Self.draw(plan.promptTokens, &random)
         let output = Self.draw(plan.outputTokens, &random)
         let count = scale.words(for: tokens)
         let shared = Int((Double(count) * plan.sharedPrefix).rounded())
-        let words = words(shared, random("load-prefix", 0)) + words(count - shared, random("load-words", index))
-        return Draw(text: words.joined(separator: " "), outputTokens: output)
+        let text = words(shared, numbers("load-prefix", 0)) + words(count - shared, numbers("load-words", index))
+        return Draw(text: text.joined(separator: " "), outputTokens: output)
     }
 
     /// A text of so many words, to learn what the tokenizer makes of it.
-    func probe(words count: Int) -> String { words(count, random("load-probe", count)).joined(separator: " ") }
+    func probe(words count: Int) -> String { words(count, numbers("load-probe", count)).joined(separator: " ") }
 
-    private func random(_ purpose: String, _ index: Int) -> CounterRandom {
+    private func numbers(_ purpose: String, _ index: Int) -> CounterRandom {
         CounterRandom(seed: UInt64(bitPattern: Int64(plan.seed)), purpose: purpose, sample: index)
     }
 
