@@ -350,6 +350,9 @@ def disconnect(checks, options):
                      f"left the queue, {options.cycles} times: the active stream's p99 between tokens is {ratio:.2f} times that "
                      f"beside harmless requests ({1e3 * percentile(gaps, 99):.1f} against {1e3 * alone:.1f} ms, {len(gaps)} gaps; bar 1.5)")
         checks.check(first_token(server) - base < 0.25, "a new request has its turn at once afterwards")
+        left = ("requests_running", "requests_waiting", "cache_tokens_held")
+        checks.check(wait_for(lambda: all(gauge(server, name) == 0 for name in left), 5),
+                     "nothing runs or waits, and no cache is held: " + ", ".join(f"{name} {gauge(server, name)}" for name in left))
         wait_for(lambda: server.files() <= files, 5)
         checks.check(server.files() <= files, f"open files {files} before, {server.files()} after {3 * options.cycles} departures")
         growth = server.memory() / memory - 1

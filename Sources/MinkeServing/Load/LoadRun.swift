@@ -100,7 +100,7 @@ package struct LoadRun: Sendable {
         let exchange = await HTTPExchange.perform(
             plan.endpoint, path: plan.interface.path, body: .object(body), apiKey: plan.apiKey, timeout: plan.timeout,
             on: group)
-        return RequestTimeline(exchange)
+        return RequestTimeline(exchange, asked: draw.outputTokens)
     }
 }
 

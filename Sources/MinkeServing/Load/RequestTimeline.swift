@@ -29,7 +29,8 @@ package struct RequestTimeline: Equatable, Sendable {
     package var arrivals: [Double]
     /// When the answer was whole.
     package var total: Double
-    /// Tokens of the answer as the server counts them, otherwise the pieces of its text.
+    /// Tokens of the answer as the server counts them. Where it does not, all that were asked for if it says that the
+    /// answer is that long, otherwise the pieces of its text.
     package var outputTokens: Int
     package var promptTokens: Int?
     package var cachedTokens: Int?
@@ -67,7 +68,9 @@ package struct RequestTimeline: Equatable, Sendable {
 
 extension RequestTimeline {
     /// Reads a streamed answer in the form of OpenAI's interface.
-    init(_ exchange: HTTPExchange) {
+    ///
+    /// - Parameter asked: the tokens that the answer was to have at most.
+    init(_ exchange: HTTPExchange, asked: Int) {
         func seconds(_ time: UInt64) -> Double { Double(time - min(time, exchange.started)) * 1e-9 }
         self.init(total: seconds(exchange.ended))
         if let status = exchange.status, status != 200 {
@@ -77,6 +80,7 @@ extension RequestTimeline {
         var events = EventLines()
         var pieces = 0
         var counted: Int?
+        var isFull = false
         var isDone = false
         for piece in exchange.pieces {
             for event in events.append(piece.bytes) {
@@ -97,13 +101,14 @@ extension RequestTimeline {
                     promptTokens = usage["prompt_tokens"]?.intValue ?? promptTokens
                     cachedTokens = usage["prompt_tokens_details"]?["cached_tokens"]?.intValue ?? cachedTokens
                 }
+                if chunk["choices"]?.arrayValue?.first?["finish_reason"] == "length" { isFull = true }
                 if Self.hasText(chunk) {
                     pieces += 1
                     arrivals.append(seconds(piece.time))
                 }
             }
         }
-        outputTokens = max(0, counted ?? pieces)
+        outputTokens = max(0, counted ?? (isFull ? asked : pieces))
         switch exchange.ending {
         case .timedOut: failure = .timedOut
         case .broken(let problem) where !isDone: failure = failure ?? .connection(problem)

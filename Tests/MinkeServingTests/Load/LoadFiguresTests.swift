@@ -109,7 +109,7 @@ import Testing
         ]
         var exchange = HTTPExchange(
             started: 1_000_000_000, ended: 1_300_000_000, status: 200, pieces: pieces, ending: .whole)
-        let whole = RequestTimeline(exchange)
+        let whole = RequestTimeline(exchange, asked: 9)
         #expect(whole.failure == nil)
         #expect(whole.arrivals.map { ($0 * 1000).rounded() } == [100, 150, 150])
         #expect(whole.outputTokens == 4)
@@ -118,15 +118,23 @@ import Testing
         #expect(abs(whole.total - 0.3) < 1e-9)
 
         exchange.pieces.removeLast()
-        #expect(RequestTimeline(exchange).failure == .unfinished)
-        #expect(RequestTimeline(exchange).outputTokens == 3)
+        #expect(RequestTimeline(exchange, asked: 9).failure == .unfinished)
+        #expect(RequestTimeline(exchange, asked: 9).outputTokens == 3)
+        // A server that does not count, and held back half a character: the answer is as long as it says.
+        exchange.pieces.append(
+            piece(
+                255, "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"length\"}]}\n\ndata: [DONE]\n\n"
+            ))
+        #expect(RequestTimeline(exchange, asked: 9).outputTokens == 9)
+        #expect(RequestTimeline(exchange, asked: 9).failure == nil)
+        exchange.pieces.removeLast()
         exchange.ending = .broken("the server closed the connection")
-        #expect(RequestTimeline(exchange).failure == .connection("the server closed the connection"))
+        #expect(RequestTimeline(exchange, asked: 9).failure == .connection("the server closed the connection"))
         exchange.pieces.append(
             piece(270, "data: {\"error\":{\"message\":\"m\",\"code\":\"shutting_down\"}}\n\ndata: [DONE]\n\n"))
-        #expect(RequestTimeline(exchange).failure == .inStream("shutting_down"))
+        #expect(RequestTimeline(exchange, asked: 9).failure == .inStream("shutting_down"))
         exchange.status = 503
-        #expect(RequestTimeline(exchange).failure == .status(503))
+        #expect(RequestTimeline(exchange, asked: 9).failure == .status(503))
     }
 
     @Test func arrivalsHaveTheRateAndTheRegularityAskedFor() {

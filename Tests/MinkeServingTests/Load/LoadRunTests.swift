@@ -73,7 +73,7 @@ import Testing
         let exchange = await HTTPExchange.perform(
             plan.endpoint, path: "/chat/completions", body: ["stream": true], apiKey: nil, timeout: 0.05,
             on: .singletonMultiThreadedEventLoopGroup)
-        #expect(RequestTimeline(exchange).failure == .timedOut)
+        #expect(RequestTimeline(exchange, asked: 1).failure == .timedOut)
         try await server.close()
         await #expect(throws: InputError.self) { try await LoadRun(plan) }
     }
