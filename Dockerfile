@@ -1,7 +1,8 @@
 # minke and its server in a small image: no shell, and not as root.
 #
 #   docker build -t minke .
-#   docker run --rm -p 127.0.0.1:8080:8080 -v "$PWD/models:/models:ro" -e MINKE_API_KEY=… minke /models/whale
+#   docker run --rm -p 127.0.0.1:8080:8080 -v "$PWD/models:/models:ro" -e MINKE_API_KEY=… \
+#     minke serve /models/whale --host 0.0.0.0
 #
 # The key is needed because inside of the container the server listens on all addresses.
 
@@ -26,7 +27,7 @@ COPY --from=build /out/minke /out/minke-server /usr/local/bin/
 VOLUME /models
 EXPOSE 8080
 USER nonroot
-# SIGTERM drains: streams under way finish, within the time that --drain gives them.
+# SIGTERM drains: streams under way finish, within the time that --drain-seconds gives them.
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["/usr/local/bin/minke", "serve", "--host", "0.0.0.0", "--port", "8080"]
-CMD ["--help"]
+ENTRYPOINT ["/usr/local/bin/minke"]
+CMD ["serve", "--help"]

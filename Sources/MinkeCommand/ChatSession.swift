@@ -27,11 +27,7 @@ struct ChatSession {
         self.options = options
         self.system = system.map { [ChatMessage(role: "system", content: $0)] } ?? []
         generator = TextGenerator(model)
-        let names = [
-            "<｜end▁of▁sentence｜>", "<｜User｜>", "<|im_end|>", "<|im_user|>", "<|eot_id|>", "<|user|>", "<|EOT|>",
-        ]
-        let added = Dictionary(tokenizer.addedTokens.map { ($0.content, $0.id) }) { first, _ in first }
-        endTokens = Set(names.compactMap { added[$0] })
+        endTokens = tokenizer.turnEndTokens
     }
 
     /// Forgets what was said.

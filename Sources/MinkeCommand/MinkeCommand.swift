@@ -20,11 +20,14 @@ struct MinkeCommand: ParsableCommand {
         subcommands: [
             QuickstartCommand.self, TrainCommand.self, CompareCommand.self, GenerateCommand.self, ChatCommand.self,
             EvalCommand.self, InspectCommand.self, ConvertCommand.self, LogitsCommand.self, TokenizerCommand.self,
-            BenchCommand.self, PlanCommand.self,
+            BenchCommand.self, PlanCommand.self, ServeCommand.self,
         ])
 
     static func main() {
         do {
+            if let arguments = BenchCommand.serverArguments(Array(CommandLine.arguments.dropFirst())) {
+                try ServerProgram.replace(with: arguments)
+            }
             var command = try parseAsRoot()
             try command.run()
         } catch let error as InputError {

@@ -17,6 +17,11 @@ public struct AnswerParser: Sendable {
         case toolCallEnded(index: Int)
     }
 
+    /// What an answer is made of.
+    public enum Part: Sendable {
+        case reasoning, content, toolCalls
+    }
+
     typealias Symbol = AnswerSymbols.Symbol
 
     enum Mode: Equatable {
@@ -84,6 +89,15 @@ public struct AnswerParser: Sendable {
     public static func randomID() -> String {
         let letters = Array("0123456789abcdefghijklmnopqrstuvwxyz")
         return "call_" + String((0..<24).map { _ in letters[Int.random(in: letters.indices)] })
+    }
+
+    /// The part of the answer that is being written.
+    public var part: Part {
+        switch mode {
+        case .reasoning: .reasoning
+        case .start, .content: .content
+        case .calls, .header, .arguments, .parameters, .value: .toolCalls
+        }
     }
 
     // MARK: Feeding

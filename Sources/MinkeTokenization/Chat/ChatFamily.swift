@@ -93,6 +93,16 @@ public enum ChatFamily: String, CaseIterable, Sendable {
     }
 }
 
+extension Tokenizer {
+    /// Tokens that end an answer although a model's files may not say so: the end of a turn, and the next one's beginning.
+    public var turnEndTokens: Set<Int32> {
+        let names: Set = [
+            ChatFamily.Mark.end, ChatFamily.Mark.user, "<|im_end|>", "<|im_user|>", "<|eot_id|>", "<|user|>", "<|EOT|>",
+        ]
+        return Set(addedTokens.filter { names.contains($0.content) }.map(\.id))
+    }
+}
+
 extension String {
     /// The text behind the first or the last `separator`; the whole text where there is none.
     func suffix(after separator: String, last: Bool) -> String {
