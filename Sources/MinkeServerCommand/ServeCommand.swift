@@ -38,6 +38,18 @@ struct ServeCommand: AsyncParsableCommand {
     @Argument(help: "The model's folder or .gguf file.")
     var model: String
 
+    @Option(
+        help: ArgumentHelp(
+            "What requests call the model (default: the folder's or file's name); further names may follow.",
+            valueName: "name"))
+    var name: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "How conversations are written: a family (\(ChatFamily.allCases.map(\.rawValue).joined(separator: ", "))), a file with a Jinja template, or none.",
+            valueName: "name"))
+    var template: String?
+
     @OptionGroup(title: "Network") var network: NetworkArguments
     @OptionGroup(title: "Engine") var engine: EngineArguments
     @OptionGroup var load: LoadArguments
@@ -60,10 +72,35 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     @Sendable private func loadModel() async throws -> ServedModel {
-        let options = engine.options
-        let engine = try await NIOThreadPool.singleton.runIfActive {
-            Engine(try TextModel(contentsOf: model, options: load.options), options: options)
+        // On a thread of its own: it takes as long as the disk does, and requests are answered meanwhile.
+        let service = try await NIOThreadPool.singleton.runIfActive { try makeService() }
+        return ServedModel(
+            routes: service.routes, statistics: { service.engine.statistics },
+            shutDown: { await service.engine.shutdown() })
+    }
+
+    @Sendable private func makeService() throws -> ModelService {
+        let text = try TextModel(contentsOf: model, options: load.options)
+        let template = try text.tokenizer.flatMap { try chatTemplate($0) }
+        let names = name.isEmpty ? [ownName] : name
+        return ModelService(
+            Engine(text, options: engine.options), name: names[0], aliases: Array(names.dropFirst()), template: template
+        )
+    }
+
+    /// What conversations are written with; nil for a model that only continues texts.
+    private func chatTemplate(_ tokenizer: Tokenizer) throws -> ChatTemplate? {
+        switch template {
+        case "none": nil
+        case let name?: try ChatTemplate(named: name, tokenizer: tokenizer)
+        case nil: try ChatTemplate(path: model, tokenizer: tokenizer)
         }
-        return ServedModel(routes: [], statistics: { engine.statistics }, shutDown: { await engine.shutdown() })
+    }
+
+    /// The last part of the path, without the ending of a file.
+    private var ownName: String {
+        let parts = model.split(separator: "/").filter { $0 != "." }
+        let last = parts.last.map(String.init) ?? "model"
+        return last.hasSuffix(".gguf") ? String(last.dropLast(5)) : last
     }
 }

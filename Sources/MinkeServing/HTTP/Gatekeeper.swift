@@ -98,13 +98,6 @@ extension String {
 }
 
 extension APIError {
-    /// The server is about to stop.
-    static var shuttingDown: APIError {
-        APIError(
-            status: 503, "the server is shutting down", type: "server_error", code: "shutting_down",
-            retryAfter: .seconds(5))
-    }
-
     /// The model is not there yet.
     static var loading: APIError {
         APIError(
