@@ -119,7 +119,8 @@ extension ModelService {
         let tokenizer = try tokenizer()
         let list = try fields.list("tokens")
         let vocabulary = engine.model.configuration.vocabSize
-        guard let list, let ids = list.isEmpty ? [] : try CompletionRequest.ids(list, fields, "tokens", vocabulary: vocabulary)
+        guard let list,
+            let ids = list.isEmpty ? [] : try CompletionRequest.ids(list, fields, "tokens", vocabulary: vocabulary)
         else { throw fields.failure("tokens", "an array of token ids") }
         let text = JSON.string(tokenizer.decode(ids))
         return .json(["prompt": text, "content": text])
