@@ -30,6 +30,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import statistics
@@ -157,14 +158,12 @@ class Server:
             raise RuntimeError(f"status {status}: {answer}")
         return answer["choices"][0]["text"], answer["usage"]
 
-    def raw(self, data, seconds=20, half_close=False):
+    def raw(self, data, seconds=20):
         """What comes back for bytes sent as they are, until the server closes or the time is up; and whether it closed."""
         with socket.create_connection((HOST, self.port), timeout=seconds) as connection:
             answer = b""
             try:
                 connection.sendall(data)
-                if half_close:
-                    connection.shutdown(socket.SHUT_WR)
                 while True:
                     piece = connection.recv(65536)
                     if not piece:
@@ -507,7 +506,7 @@ def access(checks, options):
     checks.check(done.returncode != 0 and len(done.stderr.strip().splitlines()) <= 2,
                  f"another address without a key: refuses to start: {done.stderr.strip()[:160]}")
     with Server(options.minke, options.model) as server:
-        listening = subprocess.run(["ss", "-ltn"], capture_output=True, text=True).stdout if shutil_which("ss") else ""
+        listening = subprocess.run(["ss", "-ltn"], capture_output=True, text=True).stdout if shutil.which("ss") else ""
         own = [line.split()[3] for line in listening.splitlines() if line.split()[3:4] and line.split()[3].endswith(f":{server.port}")]
         if own:
             checks.check(own == [f"127.0.0.1:{server.port}"], f"listens on {', '.join(own)} alone")
@@ -534,10 +533,6 @@ def access(checks, options):
         checks.check(server.ask("GET", "/health", headers={"Authorization": ""})[0] == 200, "/health needs none")
         checks.check(server.ask("GET", "/v1/models")[0] == 200, "the key opens")
         checks.check("k-first" not in server.text(), "the log holds no key")
-
-
-def shutil_which(name):
-    return any(os.access(Path(folder) / name, os.X_OK) for folder in os.environ.get("PATH", "").split(":"))
 
 
 def limits(checks, options):
