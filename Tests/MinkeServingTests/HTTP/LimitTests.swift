@@ -139,6 +139,7 @@ import Testing
             }
             async let dripping = server.client { client in
                 var count = 0
+                client.send("GET /")
                 while client.send("x"), count < 1_000_000 {
                     count += 1
                     usleep(1_000)
