@@ -20,7 +20,7 @@ struct MinkeCommand: ParsableCommand {
         subcommands: [
             QuickstartCommand.self, TrainCommand.self, CompareCommand.self, GenerateCommand.self, ChatCommand.self,
             EvalCommand.self, InspectCommand.self, ConvertCommand.self, LogitsCommand.self, TokenizerCommand.self,
-            BenchCommand.self, PlanCommand.self,
+            BenchCommand.self, PlanCommand.self, ServeCommand.self,
         ])
 
     static func main() {

@@ -33,6 +33,8 @@ public struct EngineStatistics: Equatable, Sendable {
     /// Requests that were not taken because too many were waiting.
     public internal(set) var refused = 0
 
+    public init() {}
+
     /// Adds the counters of `other`; what is a state and no counter stays.
     mutating func add(_ other: EngineStatistics) {
         prefixQueries += other.prefixQueries

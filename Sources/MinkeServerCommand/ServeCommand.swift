@@ -1,0 +1,106 @@
+import ArgumentParser
+import Logging
+import Minke
+import MinkeConsole
+import MinkeServing
+import NIOPosix
+import ServiceLifecycle
+
+/// `minke-server serve`
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve a model over HTTP with the interfaces of OpenAI, Anthropic and Ollama.",
+        discussion: """
+            Listens on this machine only; any other --host needs a key. A page to talk to is at the address itself, \
+            figures for Prometheus at /metrics. SIGTERM and Ctrl-C let requests finish; a second one does not wait.
+
+              minke serve models/whale
+              minke serve models/whale.gguf --host 0.0.0.0 --api-key-file keys.txt --allowed-host ai.example.org
+              curl localhost:8080/v1/chat/completions -d '{"messages": [{"role": "user", "content": "Hello"}]}'
+
+            A systemd unit (/etc/systemd/system/minke.service):
+
+              [Service]
+              ExecStart=/usr/local/bin/minke-server serve /srv/whale --api-key-file /etc/minke/keys
+              DynamicUser=yes
+              Restart=on-failure
+              TimeoutStopSec=40
+              [Install]
+              WantedBy=multi-user.target
+
+            A container (the Dockerfile is in the repository):
+
+              docker build -t minke . && docker run -p 8080:8080 -v ./models:/models:ro -e MINKE_API_KEY=… \\
+                minke serve /models/whale --host 0.0.0.0
+            """)
+
+    @Argument(help: "The model's folder or .gguf file.")
+    var model: String
+
+    @Option(
+        help: ArgumentHelp(
+            "What requests call the model (default: the folder's or file's name); further names may follow.",
+            valueName: "name"))
+    var name: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "How conversations are written: a family (\(ChatFamily.allCases.map(\.rawValue).joined(separator: ", "))), a file with a Jinja template, or none.",
+            valueName: "name"))
+    var template: String?
+
+    @OptionGroup(title: "Network") var network: NetworkArguments
+    @OptionGroup(title: "Engine") var engine: EngineArguments
+    @OptionGroup var load: LoadArguments
+    @OptionGroup var compute: ComputeOptions
+
+    func run() async throws {
+        compute.apply()
+        let configuration = try network.configuration()
+        let logger = Logger(label: "minke") { _ in ServerLogHandler() }
+        let server = try Server(
+            configuration, logger: logger,
+            onListening: { port in
+                let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+                logger.info("listening", metadata: ["address": .string("http://\(host):\(port)")])
+            }, load: loadModel)
+        let group = ServiceGroup(services: [server], logger: Logger(label: "minke") { _ in SwiftLogNoOpLogHandler() })
+        let signals = Task { await StopSignals.pass(to: group) }
+        defer { signals.cancel() }
+        try await group.run()
+    }
+
+    @Sendable private func loadModel() async throws -> ServedModel {
+        // On a thread of its own: it takes as long as the disk does, and requests are answered meanwhile.
+        let service = try await NIOThreadPool.singleton.runIfActive { try makeService() }
+        return ServedModel(
+            routes: service.routes, statistics: { service.engine.statistics },
+            shutDown: { await service.engine.shutdown() })
+    }
+
+    @Sendable private func makeService() throws -> ModelService {
+        let text = try TextModel(contentsOf: model, options: load.options)
+        let template = try text.tokenizer.flatMap { try chatTemplate($0) }
+        let names = name.isEmpty ? [ownName] : name
+        return ModelService(
+            Engine(text, options: engine.options), name: names[0], aliases: Array(names.dropFirst()), template: template
+        )
+    }
+
+    /// What conversations are written with; nil for a model that only continues texts.
+    private func chatTemplate(_ tokenizer: Tokenizer) throws -> ChatTemplate? {
+        switch template {
+        case "none": nil
+        case let name?: try ChatTemplate(named: name, tokenizer: tokenizer)
+        case nil: try ChatTemplate(path: model, tokenizer: tokenizer)
+        }
+    }
+
+    /// The last part of the path, without the ending of a file.
+    private var ownName: String {
+        let parts = model.split(separator: "/").filter { $0 != "." }
+        let last = parts.last.map(String.init) ?? "model"
+        return last.hasSuffix(".gguf") ? String(last.dropLast(5)) : last
+    }
+}
