@@ -18,6 +18,8 @@ struct AnswerStep: Sendable {
     var token: (token: EngineToken, part: AnswerParser.Part)?
     /// Tokens of the prompt, where they were asked for.
     var prompt: [EngineToken] = []
+    /// Tokens of the prompt that were in the cache, where the answer's turn came.
+    var cachedTokens: Int?
     var end: AnswerEnd?
 }
 
@@ -88,7 +90,9 @@ extension ModelService {
         for await event in stream {
             var step = AnswerStep(index: index)
             switch event {
-            case .started(let cachedTokens, let queued): recorder.started(index, cachedTokens, queued)
+            case .started(let cachedTokens, let queued):
+                recorder.started(index, cachedTokens, queued)
+                step.cachedTokens = cachedTokens
             case .prompt(let tokens): step.prompt = tokens
             case .token(let token):
                 recorder.token()

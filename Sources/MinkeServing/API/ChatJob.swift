@@ -18,6 +18,16 @@ struct ChatJob: Sendable {
         case object
         /// - Parameter name: what errors call the schema.
         case schema(JSON, name: String)
+
+        /// Nil where anything may come.
+        func constraint(_ trie: @autoclosure () -> TokenTrie, endTokens: Set<Int32>) throws -> JSONConstraint? {
+            switch self {
+            case .text: nil
+            case .object: try JSONConstraint(anyObject: trie(), endTokens: endTokens)
+            case .schema(let schema, let name):
+                try JSONConstraint(schema: schema, name: name, trie: trie(), endTokens: endTokens)
+            }
+        }
     }
 
     /// At least one. The last may be the beginning of the answer (``ChatMessage/isPrefix``).
@@ -134,7 +144,7 @@ struct ChatPreparation: Sendable {
             case .required: constraint = afterThoughts(try calls())
             case .function(let name): constraint = afterThoughts(try calls(of: name))
             case .none, .auto:
-                if let json = try json(job.format, trie) {
+                if let json = try job.format.constraint(trie(), endTokens: endTokens) {
                     let callsTools = job.toolChoice == .auto && !job.tools.isEmpty && syntax.calls != .none
                     constraint = callsTools ? afterThoughts(JSONOrCalls(json, try calls())) : afterThoughts(json)
                 }
@@ -143,15 +153,6 @@ struct ChatPreparation: Sendable {
             return endsByReader ? ReaderConstraint(reader, constraint) : constraint
         } catch let error as InputError {
             throw APIError(error)
-        }
-    }
-
-    private func json(_ format: ChatJob.Format, _ trie: () -> TokenTrie) throws -> JSONConstraint? {
-        switch format {
-        case .text: nil
-        case .object: try JSONConstraint(anyObject: trie(), endTokens: endTokens)
-        case .schema(let schema, let name):
-            try JSONConstraint(schema: schema, name: name, trie: trie(), endTokens: endTokens)
         }
     }
 }

@@ -78,7 +78,8 @@ struct Fields: Sendable {
 
     static func alternatives(_ words: [String]) -> String {
         let quoted = words.map { "\"\($0)\"" }
-        return quoted.count > 1 ? quoted.dropLast().joined(separator: ", ") + " or " + (quoted.last ?? "") : quoted.joined()
+        return quoted.count > 1
+            ? quoted.dropLast().joined(separator: ", ") + " or " + (quoted.last ?? "") : quoted.joined()
     }
 
     private static func text(_ number: Double) -> String { Int(exactly: number).map(String.init) ?? "\(number)" }

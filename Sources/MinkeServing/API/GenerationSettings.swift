@@ -43,10 +43,10 @@ struct GenerationSettings: Sendable {
         if let temperature = try fields.number("temperature", 0...2) { sampling.temperature = temperature }
         if let topP = try fields.number("top_p", 0...1) { sampling.topP = Self.topP(topP) }
         // Some clients write -1 for all.
-        if let topK = try fields.integer("top_k", -1 ... Int(Int32.max)) { sampling.topK = max(0, topK) }
+        if let topK = try fields.integer("top_k", -1...Int(Int32.max)) { sampling.topK = max(0, topK) }
         if let minP = try fields.number("min_p", 0...1) { sampling.minP = minP }
         if let penalty = try fields.number("repetition_penalty", 0.01...100) { sampling.repetitionPenalty = penalty }
-        if let seed = try fields.integer("seed", 0 ... Int.max) { sampling.seed = UInt64(seed) }
+        if let seed = try fields.integer("seed", 0...Int.max) { sampling.seed = UInt64(seed) }
     }
 
     /// Nothing of the distribution is its most likely token: the sampler keeps one at least.

@@ -1,6 +1,7 @@
 import MinkeEngine
 import MinkeFiles
 import MinkeGeneration
+import MinkeModel
 import MinkeTokenization
 import Synchronization
 
@@ -25,18 +26,31 @@ public final class ModelService: Sendable {
     let created: Int
     /// Tells answers of different models and settings apart.
     let fingerprint: String
+    /// The version of the program.
+    let version: String
+    let parameterCount: Int
+    let weightBytes: Int
+    /// A hash of what the model is.
+    let digest: String
     private let trie = Mutex<TokenTrie?>(nil)
 
     /// - Parameters:
     ///   - name: what requests call the model.
     ///   - aliases: further names for it.
     ///   - template: how it wants conversations written; nil for one that only continues texts.
-    public convenience init(_ engine: Engine, name: String, aliases: [String] = [], template: ChatTemplate? = nil) {
-        self.init(engine, name: name, aliases: aliases, template: template, clock: .system)
+    ///   - version: the program's.
+    public convenience init(
+        _ engine: Engine, name: String, aliases: [String] = [], template: ChatTemplate? = nil, version: String = "0.1.0"
+    ) {
+        self.init(engine, name: name, aliases: aliases, template: template, version: version, clock: .system)
     }
 
-    init(_ engine: Engine, name: String, aliases: [String] = [], template: ChatTemplate? = nil, clock: ServiceClock) {
+    init(
+        _ engine: Engine, name: String, aliases: [String] = [], template: ChatTemplate? = nil,
+        version: String = "0.1.0", clock: ServiceClock
+    ) {
         self.engine = engine
+        self.version = version
         self.name = name
         self.aliases = aliases
         self.clock = clock
@@ -51,12 +65,15 @@ public final class ModelService: Sendable {
                     endTokens: model.stopTokens.union(tokenizer.turnEndTokens))
             }
         }
-        let facts = "\(name) \(configuration) \(model.cacheType) \(engine.contextLength)"
-        fingerprint = "fp_" + Array(facts.utf8).withUnsafeBytes { SHA256.hexadecimal(of: $0) }.prefix(12)
+        parameterCount = ModelCosts(configuration).totalParameters
+        weightBytes = model.withModel(\.weightBytes)
+        let facts = "\(name) \(configuration) \(model.cacheType) \(engine.contextLength) \(weightBytes)"
+        digest = Array(facts.utf8).withUnsafeBytes { SHA256.hexadecimal(of: $0) }
+        fingerprint = "fp_" + digest.prefix(12)
     }
 
     /// All ways into the service.
-    public var routes: [APIRoute] { openAIRoutes }
+    public var routes: [APIRoute] { openAIRoutes + anthropicRoutes + ollamaRoutes }
 
     /// A route whose handler may throw what the rooms below throw.
     func route(

@@ -26,7 +26,7 @@ struct ChatRequest: Sendable {
         includesUsage = try fields.fields("stream_options")?.bool("include_usage") ?? false
         var settings = try GenerationSettings(fields, vocabulary: vocabulary)
         // The newer name goes before.
-        let limits = try ["max_completion_tokens", "max_tokens"].compactMap { try fields.integer($0, 1 ... Int.max) }
+        let limits = try ["max_completion_tokens", "max_tokens"].compactMap { try fields.integer($0, 1...Int.max) }
         settings.maximumTokens = limits.first
         settings.logprobs = try Self.logprobs(fields)
         var job = ChatJob(messages: try Self.messages(fields), settings: settings)

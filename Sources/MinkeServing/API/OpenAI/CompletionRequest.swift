@@ -40,7 +40,7 @@ struct CompletionRequest: Sendable {
         includesUsage = try fields.fields("stream_options")?.bool("include_usage") ?? false
         var settings = try GenerationSettings(fields, vocabulary: vocabulary)
         // OpenAI's own default; 0 is for the log-probabilities of a prompt.
-        settings.maximumTokens = try fields.integer("max_tokens", 0 ... Int.max) ?? 16
+        settings.maximumTokens = try fields.integer("max_tokens", 0...Int.max) ?? 16
         settings.logprobs = try fields.integer("logprobs", 0...GenerationSettings.maximumAlternatives)
         candidates = try fields.integer("best_of", 1...GenerationSettings.maximumCount) ?? settings.count
         guard candidates >= settings.count else { throw fields.failure("best_of", "at least n") }

@@ -68,7 +68,8 @@ extension ModelService {
 
     // MARK: Prompts
 
-    private func prompt(_ prompt: CompletionRequest.Prompt, suffix: String?) throws -> CompletionPrompt {
+    /// The tokens of what a client wants continued.
+    func prompt(_ prompt: CompletionRequest.Prompt, suffix: String?) throws -> CompletionPrompt {
         switch prompt {
         case .ids(let ids):
             guard suffix == nil else {

@@ -35,13 +35,30 @@ extension ModelService {
     func embed(_ request: APIRequest) async throws -> APIReply {
         let fields = try Fields(request.body)
         try check(model: fields.string("model"))
-        guard let input = fields["input"] else {
-            throw fields.failure("input", "a string, an array of strings, or token ids")
-        }
         let format = try fields.word("encoding_format", EncodingFormat.self) ?? .float
         let width = engine.model.configuration.hiddenSize
         if fields["dimensions"] != nil, try fields.integer("dimensions", width...width) == nil {
             throw fields.failure("dimensions", "\(width)")
+        }
+        let (vectors, tokens) = try await embeddings(fields, request)
+        let data: [JSON] = vectors.enumerated().map { index, vector in
+            [
+                "object": "embedding", "index": .integer(index),
+                "embedding": format == .float
+                    ? .array(vector.map { .number(Double("\($0)") ?? Double($0)) })
+                    : .string(Base64.text(of: vector)),
+            ]
+        }
+        return .json([
+            "object": "list", "data": .array(data), "model": .string(name),
+            "usage": ["prompt_tokens": .integer(tokens), "total_tokens": .integer(tokens)],
+        ])
+    }
+
+    /// The embeddings of the field `input`, and how many tokens it has.
+    func embeddings(_ fields: Fields, _ request: APIRequest) async throws -> (vectors: [[Float]], tokens: Int) {
+        guard let input = fields["input"] else {
+            throw fields.failure("input", "a string, an array of strings, or token ids")
         }
         let texts = try CompletionRequest.prompts(
             input, fields, "input", vocabulary: engine.model.configuration.vocabSize
@@ -64,19 +81,8 @@ extension ModelService {
         } catch is CancellationError where !Task.isCancelled {
             throw APIError.shuttingDown
         }
-        let data: [JSON] = vectors.enumerated().map { index, vector in
-            [
-                "object": "embedding", "index": .integer(index),
-                "embedding": format == .float
-                    ? .array(vector.map { .number(Double("\($0)") ?? Double($0)) })
-                    : .string(Base64.text(of: vector)),
-            ]
-        }
         request.record.update { $0.finishReason = "stop" }
-        return .json([
-            "object": "list", "data": .array(data), "model": .string(name),
-            "usage": ["prompt_tokens": .integer(tokens), "total_tokens": .integer(tokens)],
-        ])
+        return (vectors, tokens)
     }
 
     // MARK: Tokens
@@ -119,7 +125,8 @@ extension ModelService {
         let tokenizer = try tokenizer()
         let list = try fields.list("tokens")
         let vocabulary = engine.model.configuration.vocabSize
-        guard let list, let ids = list.isEmpty ? [] : try CompletionRequest.ids(list, fields, "tokens", vocabulary: vocabulary)
+        guard let list,
+            let ids = list.isEmpty ? [] : try CompletionRequest.ids(list, fields, "tokens", vocabulary: vocabulary)
         else { throw fields.failure("tokens", "an array of token ids") }
         let text = JSON.string(tokenizer.decode(ids))
         return .json(["prompt": text, "content": text])
