@@ -25,8 +25,9 @@ struct MinkeCommand: ParsableCommand {
 
     static func main() {
         do {
-            if let arguments = BenchCommand.serverArguments(Array(CommandLine.arguments.dropFirst())) {
-                try ServerProgram.replace(with: arguments)
+            let arguments = Array(CommandLine.arguments.dropFirst())
+            if let passed = ServeCommand.serverArguments(arguments) ?? BenchCommand.serverArguments(arguments) {
+                try ServerProgram.replace(with: passed)
             }
             var command = try parseAsRoot()
             try command.run()

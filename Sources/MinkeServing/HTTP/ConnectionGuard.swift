@@ -137,7 +137,7 @@ final class ConnectionGuard: ChannelInboundHandler {
 
     /// Answers instead of the server, and closes the connection when the client had time to read it.
     func refuse(_ error: APIError, _ request: Admission? = nil) {
-        guard let context, connection.phase.phase != .closing else { return }
+        guard let context, connection.phase.phase != .closing, !connection.isGone else { return }
         let request = request ?? Admission(id: Admission.id(from: nil), method: "?")
         refused(error, request)
         let body = error.json(for: request.dialect).text()

@@ -8,6 +8,8 @@ final class Exchange: Sendable {
     private let state: ServerState
     private let journal: Journal
     private let isFinished = Mutex(false)
+    /// Tokens that had come with the last piece that brought some, and when it came.
+    private let lastTokens = Mutex<(count: Int, time: ContinuousClock.Instant?)>((0, nil))
 
     init(_ admission: Admission, state: ServerState, journal: Journal) {
         self.admission = admission
@@ -28,5 +30,15 @@ final class Exchange: Sendable {
         state.requestEnds()
     }
 
-    func pieceArrived(after pause: Duration) { journal.metrics.pieceArrived(after: pause) }
+    /// A piece of a streamed answer was made. Pieces without new tokens, as the last ones, do not count.
+    func pieceArrived() {
+        let count = record.figures.completionTokens ?? 0
+        let now = ContinuousClock.now
+        let pause = lastTokens.withLock { last -> Duration? in
+            guard count > last.count else { return nil }
+            defer { last = (count, now) }
+            return last.time.map { now - $0 }
+        }
+        if let pause { journal.metrics.tokensArrived(after: pause) }
+    }
 }

@@ -83,9 +83,7 @@ struct Responder: HTTPResponder {
     private func stream(
         _ format: StreamFormat, _ source: AsyncStream<[UInt8]>, _ exchange: Exchange, _ connection: Connection
     ) -> Response {
-        let relay = StreamRelay(source, for: connection, limit: limits.unreadBytes) { pause in
-            exchange.pieceArrived(after: pause)
-        }
+        let relay = StreamRelay(source, for: connection, limit: limits.unreadBytes) { exchange.pieceArrived() }
         var response = Response(
             status: .ok,
             body: ResponseBody { writer in
@@ -119,9 +117,10 @@ struct Responder: HTTPResponder {
         case is CancellationError where connection.isGone:
             told = APIError(status: 499, "the client has left", type: "server_error", code: "client_gone")
         default:
+            // Its text may hold what the client wrote.
             journal.logger.error(
                 "a request failed",
-                metadata: ["request_id": .string(exchange.admission.id), "error": .string("\(error)")])
+                metadata: ["request_id": .string(exchange.admission.id), "error": .string("\(type(of: error))")])
             told = APIError(status: 500, "the server made a mistake", type: "server_error", code: "internal_error")
         }
         var response = whole(

@@ -9,19 +9,16 @@ struct StreamRelay: Sendable {
 
     /// - Parameters:
     ///   - limit: bytes that may wait for the reader; more of them close the connection.
-    ///   - arrived: is told how long each piece took after the one before.
+    ///   - arrived: is told of each piece.
     init(
         _ source: AsyncStream<[UInt8]>, for connection: Connection, limit: Int,
-        arrived: @escaping @Sendable (Duration) -> Void
+        arrived: @escaping @Sendable () -> Void
     ) {
         let (pieces, continuation) = AsyncStream.makeStream(of: [UInt8].self)
         let waiting = Atomic<Int>.Shared()
         let work = Task {
-            var last: ContinuousClock.Instant?
             for await piece in source {
-                let now = ContinuousClock.now
-                if let last { arrived(now - last) }
-                last = now
+                arrived()
                 continuation.yield(piece)
                 if waiting.add(piece.count) > limit { connection.channel.close(promise: nil) }
             }

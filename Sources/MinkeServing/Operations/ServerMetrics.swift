@@ -40,8 +40,8 @@ final class ServerMetrics: Sendable {
         }
     }
 
-    /// Time passed between two pieces of a streamed answer.
-    func pieceArrived(after pause: Duration) { values.withLock { $0.betweenTokens.add(pause) } }
+    /// Time passed between two pieces of a streamed answer that brought tokens.
+    func tokensArrived(after pause: Duration) { values.withLock { $0.betweenTokens.add(pause) } }
 
     /// Labels must not be the clients' to choose.
     private static func known(_ method: String) -> String {
@@ -82,7 +82,8 @@ final class ServerMetrics: Sendable {
         out.histogram(
             "minke_time_to_first_token_seconds", "From a request to its first token.", values.firstToken)
         out.histogram(
-            "minke_inter_token_latency_seconds", "Between two pieces of a streamed answer.", values.betweenTokens)
+            "minke_inter_token_latency_seconds", "Between two pieces of a streamed answer that brought tokens.",
+            values.betweenTokens)
         out.histogram(
             "minke_time_per_output_token_seconds", "From the first token to the last, per further token.",
             values.perToken)

@@ -16,14 +16,14 @@ import Testing
     }
 
     @Test func greedyAnswersAreTheSameHoweverTheyAreAskedFor() async throws {
-        let text = String(repeating: "the whale swam to the harbour ", count: 8)
+        let text = String(repeating: "the whale swam to the harbour ", count: 60)
         let alone = try await TestService().json(Self.path, Self.body(text))
         let expected = try #require(alone["choices", 0, "message", "content"].stringValue)
         let test = try TestService()
         let first = try await test.json(Self.path, Self.body(text))
         let cached = try await test.json(Self.path, Self.body(text))
         #expect(first["usage", "prompt_cache_hit_tokens"] == 0)
-        #expect(cached["usage", "prompt_cache_hit_tokens"].intValue ?? 0 >= 16)
+        #expect(cached["usage", "prompt_cache_hit_tokens"].intValue ?? 0 > 0)
         for reply in [first, cached] {
             #expect(reply["choices", 0, "message", "content"].stringValue == expected)
             let usage = reply["usage"] ?? .null
@@ -52,7 +52,7 @@ import Testing
 
     @Test func cachesAreNotSharedBetweenScopes() async throws {
         let test = try TestService()
-        let body = Self.body(String(repeating: "the whale swam to the harbour ", count: 8))
+        let body = Self.body(String(repeating: "the whale swam to the harbour ", count: 60))
         func hits(_ scope: String) async throws -> Int? {
             try await test.json(Self.path, body, scope: scope)["usage", "prompt_cache_hit_tokens"].intValue
         }

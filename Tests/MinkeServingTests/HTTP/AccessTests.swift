@@ -74,19 +74,23 @@ import Testing
     @Test func onlyKnownNamesAreAnswered() async throws {
         try await TestServer.run(routes, configure: { $0.allowedHosts = ["AI.example.org"] }) { server in
             for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:80", "127.9.9.9", "[::1]:1", "ai.example.org"] {
-                #expect(try await status(server, "Host: \(host)") == 200, "\(host)")
+                let status = try await self.status(server, "Host: \(host)")
+                #expect(status == 200, "\(host)")
             }
             for host in ["evil.example", "localhost.evil.example", "10.0.0.1", "[::2]", "localhost:80:80", "", "["] {
-                #expect(try await status(server, "Host: \(host)") == 403, "\(host)")
+                let status = try await self.status(server, "Host: \(host)")
+                #expect(status == 403, "\(host)")
             }
         }
     }
 
     @Test func pagesOfOtherSitesAreRefused() async throws {
         try await TestServer.run(routes) { server in
-            #expect(try await status(server, "Host: localhost:1", "Origin: http://localhost:1") == 200)
+            let own = try await status(server, "Host: localhost:1", "Origin: http://localhost:1")
+            #expect(own == 200)
             for origin in ["http://evil.example", "http://localhost:2", "null"] {
-                #expect(try await status(server, "Host: localhost:1", "Origin: \(origin)") == 403, "\(origin)")
+                let status = try await self.status(server, "Host: localhost:1", "Origin: \(origin)")
+                #expect(status == 403, "\(origin)")
             }
         }
     }

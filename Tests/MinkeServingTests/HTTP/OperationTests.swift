@@ -29,15 +29,14 @@ import Testing
 
     @Test func aModelThatCannotBeLoadedEndsTheServer() async throws {
         await #expect(throws: InputError("broken")) {
-            _ = try await TestServer.run(load: { throw InputError("broken") }) { server in try await server.stop() }
+            try await TestServer.run(load: { throw InputError("broken") }) { server in try await server.stop() }
         }
     }
 
     @Test func aPortThatIsTakenIsSaidInOneLine() async throws {
         try await TestServer.run { server in
             await #expect {
-                try await TestServer.run(load: { ServedModel(routes: []) }, configure: { $0.port = server.port }) { _ in
-                }
+                _ = try await TestServer.run(configure: { $0.port = server.port }) { _ in true }
             } throws: { ($0 as? InputError)?.description.contains("cannot listen") == true }
         }
     }

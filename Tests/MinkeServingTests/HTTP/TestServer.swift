@@ -22,6 +22,7 @@ final class TestServer: Sendable {
     }
 
     /// Runs `body` with a server, and stops it.
+    @discardableResult
     static func run<Result: Sendable>(
         _ routes: [APIRoute] = [], shutDown: @escaping @Sendable () async -> Void = {},
         load: (@Sendable () async throws -> ServedModel)? = nil,
@@ -41,8 +42,14 @@ final class TestServer: Sendable {
                 return ServedModel(routes: routes, shutDown: shutDown)
             })
         let group = ServiceGroup(services: [server], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let running = Task { try await group.run() }
-        let number = try #require(await ports.first { _ in true })
+        let running = Task {
+            defer { port.finish() }
+            try await group.run()
+        }
+        guard let number = await ports.first(where: { _ in true }) else {
+            try await running.value
+            throw InputError("the server ended before it listened")
+        }
         let test = TestServer(port: number, log: log, group: group, running: running)
         if load == nil { try await test.becomesReady() }
         do {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import MinkeServing
 
-@Suite struct LimitTests {
+@Suite struct FieldLimitTests {
     private static let chat = ChatCompletionTests.path
     private static let completion: JSON = ["prompt": "the whale"]
 
