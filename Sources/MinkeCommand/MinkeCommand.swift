@@ -25,6 +25,9 @@ struct MinkeCommand: ParsableCommand {
 
     static func main() {
         do {
+            if let arguments = ServeCommand.serverArguments(Array(CommandLine.arguments.dropFirst())) {
+                try ServerProgram.replace(with: arguments)
+            }
             var command = try parseAsRoot()
             try command.run()
         } catch let error as InputError {

@@ -14,8 +14,12 @@ struct ServeCommand: ParsableCommand {
               minke serve --help
             """)
 
+    // Only for the list of commands: the program becomes minke-server before it reads its arguments.
     @Argument(parsing: .captureForPassthrough, help: "What minke-server serve takes.")
     var arguments: [String] = []
 
     func run() throws { try ServerProgram.replace(with: ["serve"] + arguments) }
+
+    /// The arguments for minke-server where these ask to serve, `--help` included; otherwise nil.
+    static func serverArguments(_ arguments: [String]) -> [String]? { arguments.first == "serve" ? arguments : nil }
 }
