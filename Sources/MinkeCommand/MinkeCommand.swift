@@ -24,7 +24,11 @@ struct MinkeCommand: ParsableCommand {
 
     static func main() {
         do {
+<<<<<<< HEAD
             if let arguments = ServeCommand.serverArguments(Array(CommandLine.arguments.dropFirst())) {
+=======
+            if let arguments = BenchCommand.serverArguments(Array(CommandLine.arguments.dropFirst())) {
+>>>>>>> 302bb474186c14e9a26e6baafdad35d213deabd1
                 try ServerProgram.replace(with: arguments)
             }
             var command = try parseAsRoot()
