@@ -20,10 +20,13 @@ struct PlanModelArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Layers.", valueName: "n"))
     var layers: PlanQuantity?
 
-    @Option(help: ArgumentHelp("Width of the residual stream (default: estimated).", valueName: "n", visibility: .hidden))
+    @Option(
+        help: ArgumentHelp("Width of the residual stream (default: estimated).", valueName: "n", visibility: .hidden))
     var hidden: PlanQuantity?
 
-    @Option(help: ArgumentHelp("Routed experts of a layer (default: 256 where --active is less).", valueName: "n", visibility: .hidden))
+    @Option(
+        help: ArgumentHelp(
+            "Routed experts of a layer (default: 256 where --active is less).", valueName: "n", visibility: .hidden))
     var experts: PlanQuantity?
 
     @Option(help: ArgumentHelp("Experts that a token uses (default: 8).", valueName: "n", visibility: .hidden))

@@ -160,7 +160,10 @@ extension TrafficPlan {
                     "\(HumanFormat.fixed(routes[0].traffic.shape.expectedNodes, 3)) by counting",
                 ],
                 ["all-to-all of the dispatched bytes, once each and evenly", Self.time(allToAllSeconds)],
-                ["all-reduce of \(plain(load.gradientBytes / 1e9)) GB (--gradients), one ring", Self.time(ringSeconds)],
+                [
+                    "all-reduce of \(plain(load.gradientBytes / 1e9)) GB (--gradients), one ring",
+                    Self.time(ringSeconds),
+                ],
                 ["the same by nodes", Self.time(hierarchicalSeconds)],
             ])
     }

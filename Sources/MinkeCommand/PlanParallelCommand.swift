@@ -31,7 +31,7 @@ struct PlanParallelCommand: ParsableCommand {
         case pipeline, placement, traffic
     }
 
-    @Option(parsing: .upToNextOption, help: "Only these parts: pipeline, placement, traffic.")
+    @Option(parsing: .upToNextOption, help: "Only these parts.")
     var only: [Part] = []
 
     @OptionGroup(title: "Pipeline") var pipeline: PipelineArguments
@@ -99,7 +99,7 @@ extension TransferFormat: ExpressibleByArgument {}
 
 /// Which schedules, and how long their chunks take.
 struct PipelineArguments: ParsableArguments {
-    @Option(parsing: .upToNextOption, help: "Schedules: gpipe, 1f1b, interleaved, zb1p, dualpipe.")
+    @Option(parsing: .upToNextOption, help: "Schedules.")
     var schedule: [PipelineSchedule] = [.oneForwardOneBackward, .zeroBubble, .dualPipe]
 
     @Option(help: ArgumentHelp("Ranks of the pipeline.", valueName: "n"))
@@ -144,17 +144,17 @@ struct PipelineArguments: ParsableArguments {
 
 /// Which experts there are, how busy they are, and how tokens choose them.
 struct ExpertArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("Loads that a run of `minke train` recorded: its metrics.jsonl.", valueName: "file"))
+    @Option(help: ArgumentHelp("Recorded loads: metrics.jsonl of minke train.", valueName: "file"))
     var loads: String?
 
     @Option(help: ArgumentHelp("Only the last recorded steps (default: all).", valueName: "n", visibility: .hidden))
     var lastSteps: Int?
 
     @Option(
-        help: ArgumentHelp("Place by the steps before the last n, and measure on those.", valueName: "n"))
+        help: ArgumentHelp("Steps at the end to measure on.", valueName: "n"))
     var testSteps: Int?
 
-    @Option(help: ArgumentHelp("Routed experts of a layer (default: 256, or those recorded).", valueName: "n"))
+    @Option(help: ArgumentHelp("Routed experts (default: 256, or the recorded).", valueName: "n"))
     var experts: Int?
 
     @Option(help: ArgumentHelp("Exponent of Zipf's law for synthetic loads.", valueName: "x", visibility: .hidden))
@@ -163,7 +163,7 @@ struct ExpertArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Layers with synthetic loads.", valueName: "n", visibility: .hidden))
     var layers = 1
 
-    @Option(help: ArgumentHelp("Replicas of all experts of a layer (default: one more a device).", valueName: "n"))
+    @Option(help: ArgumentHelp("Replicas (default: one more a device).", valueName: "n"))
     var replicas: Int?
 
     @Option(help: ArgumentHelp("Groups of experts (default: one a node).", valueName: "n", visibility: .hidden))
@@ -172,7 +172,7 @@ struct ExpertArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Experts of a token (default: 8, or all if fewer).", valueName: "n"))
     var topK: Int?
 
-    @Option(help: ArgumentHelp("Nodes of a token at most (default: 4 where there are more).", valueName: "n"))
+    @Option(help: ArgumentHelp("Nodes of a token at most (default: 4).", valueName: "n"))
     var nodeLimit: Int?
 
     @Option(help: ArgumentHelp("Tokens routed to measure traffic.", valueName: "n", visibility: .hidden))
@@ -227,10 +227,10 @@ struct NetworkArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Devices of a node.", valueName: "n"))
     var devices = 8
 
-    @Option(help: ArgumentHelp("GB/s of a device inside its node, in one direction.", valueName: "x"))
+    @Option(help: ArgumentHelp("GB/s one way inside a node.", valueName: "x"))
     var intraBandwidth = 160.0
 
-    @Option(help: ArgumentHelp("GB/s of a device to other nodes, in one direction.", valueName: "x"))
+    @Option(help: ArgumentHelp("GB/s one way to other nodes.", valueName: "x"))
     var interBandwidth = 50.0
 
     @Option(help: ArgumentHelp("Microseconds of a message inside a node.", valueName: "x", visibility: .hidden))
@@ -251,7 +251,8 @@ struct NetworkArguments: ParsableArguments {
     @Option(help: ArgumentHelp("How results come back: fp8 or bf16.", visibility: .hidden))
     var combine = TransferFormat.bf16
 
-    @Option(help: ArgumentHelp("GB of gradients a device that all-reduce sums up.", valueName: "x", visibility: .hidden))
+    @Option(
+        help: ArgumentHelp("GB of gradients a device that all-reduce sums up.", valueName: "x", visibility: .hidden))
     var gradients = 1.0
 
     func cluster() throws -> ClusterNetwork {

@@ -11,8 +11,7 @@ struct PlanServeCommand: ParsableCommand {
         commandName: "serve",
         abstract: "Memory, speed and price of a token when a model is served.",
         discussion: """
-            A step takes as long as reading its bytes or doing its arithmetic, whichever is more. The chip "this" is \
-            the machine the command runs on, measured.
+            The chip "this" is the machine the command runs on, measured.
 
               minke plan serve --model deepseek-v3 --chip h200 --count 16 --api "R1"
               minke plan serve --model deepseek-v2-lite --chip rtx4090 --weight-bits 4.5 --context 8192
@@ -27,7 +26,7 @@ struct PlanServeCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Devices (default: 1).", valueName: "n"))
     var count: PlanQuantity?
 
-    @Option(help: "bf16, fp8 or int8 arithmetic (default: the least that the chip has of bf16 and fp8).")
+    @Option(help: "Type of the arithmetic.")
     var precision: Chip.Precision?
 
     @Option(help: ArgumentHelp("Bits of a stored weight, scales included.", valueName: "n"))
@@ -54,7 +53,9 @@ struct PlanServeCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Share of the bandwidth that decoding reaches.", valueName: "f", visibility: .hidden))
     var bandwidthShare: Double?
 
-    @Option(help: ArgumentHelp("GB a second and device of stored weights that can be opened.", valueName: "n", visibility: .hidden))
+    @Option(
+        help: ArgumentHelp(
+            "GB a second and device of stored weights that can be opened.", valueName: "n", visibility: .hidden))
     var weightGbs: Double?
 
     @Option(help: ArgumentHelp("Share of the peak that prompts reach.", valueName: "f", visibility: .hidden))
@@ -63,10 +64,14 @@ struct PlanServeCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Share of the memory for weights and cache.", valueName: "f", visibility: .hidden))
     var memoryShare: Double?
 
-    @Option(help: ArgumentHelp("GB a second and device at which stored prefixes come back.", valueName: "n", visibility: .hidden))
+    @Option(
+        help: ArgumentHelp(
+            "GB a second and device at which stored prefixes come back.", valueName: "n", visibility: .hidden))
     var prefixGbs: Double?
 
-    @Option(help: ArgumentHelp("Devices that share the weights which are not experts.", valueName: "n", visibility: .hidden))
+    @Option(
+        help: ArgumentHelp("Devices that share the weights which are not experts.", valueName: "n", visibility: .hidden)
+    )
     var tensorParallel: Int?
 
     @Option(help: ArgumentHelp("Mean share of the throughput that is asked for.", valueName: "f"))

@@ -64,7 +64,9 @@ struct PlanTrainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Hours between failures of one device.", valueName: "h", visibility: .hidden))
     var deviceMtbf: PlanQuantity?
 
-    @Option(help: ArgumentHelp("GB a second and device that checkpoints are saved at.", valueName: "n", visibility: .hidden))
+    @Option(
+        help: ArgumentHelp("GB a second and device that checkpoints are saved at.", valueName: "n", visibility: .hidden)
+    )
     var saveGbs: Double?
 
     @Option(help: ArgumentHelp("Minutes from a failure until training goes on.", valueName: "n", visibility: .hidden))
@@ -132,7 +134,8 @@ struct PlanTrainCommand: ParsableCommand {
         guard pipeline != nil || expertParallel != nil else { return nil }
         let stages = Double(pipeline ?? 1)
         let experts = Double(expertParallel ?? 1)
-        guard stages >= 1, experts >= 1, stages * experts <= plan.count else {
+        guard stages >= 1, experts >= 1 else { throw InputError("--pipeline and --expert-parallel are 1 or more") }
+        guard stages * experts <= plan.count else {
             throw InputError("--pipeline times --expert-parallel is more than --count")
         }
         guard stages <= plan.shape.layers, experts <= max(1, plan.shape.experts?.routed ?? 1) else {

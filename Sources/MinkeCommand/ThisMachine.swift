@@ -41,15 +41,17 @@ enum ThisMachine {
         guard json else {
             let peaks = [("float32", chip.float32), ("bfloat16", chip.bfloat16), ("int8", chip.int8)]
             let lines = peaks.compactMap { name, peak in peak.map { "\(name)  \(Quantity.rate($0 * 1e12, "op/s"))" } }
-            let rates = chip.rates.map { measured in
-                ["attention  \(Quantity.rate(measured.attention, "op/s"))"]
-                    + measured.products.map { product in
-                        let points = product.points.map {
-                            "\(Quantity.significant($0.bytesPerSecond / 1e9)) of \(Quantity.fixed($0.rows, 0))"
+            let rates =
+                chip.rates.map { measured in
+                    ["attention  \(Quantity.rate(measured.attention, "op/s"))"]
+                        + measured.products.map { product in
+                            let points = product.points.map {
+                                "\(Quantity.significant($0.bytesPerSecond / 1e9)) of \(Quantity.fixed($0.rows, 0))"
+                            }
+                            return
+                                "\(product.type)  weights passed in GB/s by tokens: \(points.joined(separator: ", "))"
                         }
-                        return "\(product.type)  weights passed in GB/s by tokens: \(points.joined(separator: ", "))"
-                    }
-            } ?? []
+                } ?? []
             return """
                 memory  \(Quantity.significant(chip.memoryGB ?? 0, 4)) GB
                 read  \(Quantity.significant(chip.bandwidthGBs ?? 0, 4)) GB/s

@@ -3,10 +3,11 @@ import CMinkeKernels
 /// Times products with stored weights, and attention over a cache of latents, as running a model does them.
 public enum StoredBenchmark {
     /// Rows of activations that products are timed with: one sequence, several, a short and a long prompt.
-    public static let rows = [1, 4, 16, 32, 128, 512]
+    public static let rows = [1, 4, 16, 32, 256]
 
-    /// Bytes of weights: more than caches hold where they are read once, fewer where each is multiplied many times.
-    private static let (readBytes, multipliedBytes) = (96 << 20, 8 << 20)
+    /// Bytes of weights for each of ``rows``: more than caches hold where reading counts, fewer where each weight is
+    /// multiplied many times.
+    private static let bytes = [96 << 20, 32 << 20, 16 << 20, 4 << 20, 4 << 20]
     private static let columns = 2048
     private static let rounds = 5
 
@@ -16,9 +17,8 @@ public enum StoredBenchmark {
     /// - Parameter format: a format of minke_blocks.h.
     public static func bytesPerSecond(format: Int32) -> [Double]? {
         guard let weight = weight(format: format) else { return nil }
-        return rows.map { count in
-            let bytes = count > rows[2] ? multipliedBytes : readBytes
-            let piece = weight.rows(0..<min(weight.rows, weight.rows * bytes / readBytes))
+        return zip(rows, bytes).map { count, bytes in
+            let piece = weight.rows(0..<weight.rows * (bytes >> 20) / (Self.bytes[0] >> 20))
             let x = noise(count, columns)
             let out = Tensor(uninitialized: count, piece.rows)
             return Double(piece.bytes)
@@ -45,17 +45,17 @@ public enum StoredBenchmark {
         let elements = Int(minkeBlockElements(format))
         guard elements > 0, columns % elements == 0 else { return nil }
         let rowBytes = columns / elements * Int(minkeBlockBytes(format))
-        let storage = Storage(bytes: readBytes)
+        let storage = Storage(bytes: bytes[0])
         let encoded = 256
         let values = noise(encoded, columns)
         guard minkeEncodeBlocks(format, values.floats, storage.pointer, Int64(values.count)) else { return nil }
-        let rows = readBytes / rowBytes
+        let rows = bytes[0] / rowBytes
         for first in stride(from: encoded, to: rows, by: encoded) {
             (storage.pointer + first * rowBytes).copyMemory(
                 from: storage.pointer, byteCount: min(encoded, rows - first) * rowBytes)
         }
         return StoredRows(
-            format: format, bytes: UnsafeRawBufferPointer(start: storage.pointer, count: readBytes), rows: rows,
+            format: format, bytes: UnsafeRawBufferPointer(start: storage.pointer, count: bytes[0]), rows: rows,
             columns: columns, owner: storage)
     }
 

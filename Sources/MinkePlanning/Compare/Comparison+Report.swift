@@ -105,7 +105,10 @@ extension Comparison {
         }
         if let scenario {
             for (name, key, value, source) in [
-                ("models a year", "models_per_year", Quantity.significant(scenario.modelsPerYear), "one, if none is said"),
+                (
+                    "models a year", "models_per_year", Quantity.significant(scenario.modelsPerYear),
+                    "one, if none is said"
+                ),
                 ("organisations", "organisations", Quantity.count(scenario.organisations), "one, if none is said"),
                 (
                     "all hours over final runs", "development", Quantity.significant(scenario.development),

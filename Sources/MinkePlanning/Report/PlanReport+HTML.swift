@@ -54,7 +54,7 @@ extension PlanReport {
         h2{font-size:1.1rem;margin:0 0 10px}h2::first-letter{text-transform:uppercase}section{margin-top:36px}.headline{font-size:1.05rem;color:var(--muted)}
         .warnings{border-left:4px solid var(--c1);margin:16px 0;padding:6px 0 6px 28px}
         .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,460px),1fr));gap:16px}
-        figure{margin:0;padding:16px;background:var(--card);border:1px solid var(--rule);border-radius:10px}
+        figure{margin:16px 0 0;padding:16px;background:var(--card);border:1px solid var(--rule);border-radius:10px}
         figcaption{font-weight:600;font-size:.95rem}svg{display:block;width:100%;height:auto}
         svg text{font-size:12px;fill:var(--muted)}svg .end{text-anchor:end}svg .middle{text-anchor:middle}
         .grid{stroke:var(--rule);fill:none}.line{fill:none;stroke-width:2.2;stroke-linejoin:round}
