@@ -24,12 +24,9 @@ struct MinkeCommand: ParsableCommand {
 
     static func main() {
         do {
-<<<<<<< HEAD
-            if let arguments = ServeCommand.serverArguments(Array(CommandLine.arguments.dropFirst())) {
-=======
-            if let arguments = BenchCommand.serverArguments(Array(CommandLine.arguments.dropFirst())) {
->>>>>>> 302bb474186c14e9a26e6baafdad35d213deabd1
-                try ServerProgram.replace(with: arguments)
+            let arguments = Array(CommandLine.arguments.dropFirst())
+            if let server = ServeCommand.serverArguments(arguments) ?? BenchCommand.serverArguments(arguments) {
+                try ServerProgram.replace(with: server)
             }
             var command = try parseAsRoot()
             try command.run()
