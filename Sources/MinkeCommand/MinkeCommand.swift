@@ -5,7 +5,8 @@ import MinkeFiles
 /// The program: parses arguments, runs a subcommand, and turns what went wrong into one line and an exit code.
 @main
 struct MinkeCommand: ParsableCommand {
-    static let version = ProgramVersion.text
+    /// The version of the program; CHANGELOG.md names the same.
+    static let version = "0.1.0"
 
     static let configuration = CommandConfiguration(
         commandName: "minke",
@@ -25,8 +26,8 @@ struct MinkeCommand: ParsableCommand {
     static func main() {
         do {
             let arguments = Array(CommandLine.arguments.dropFirst())
-            if let server = ServeCommand.serverArguments(arguments) ?? BenchCommand.serverArguments(arguments) {
-                try ServerProgram.replace(with: server)
+            if let passed = ServeCommand.serverArguments(arguments) ?? BenchCommand.serverArguments(arguments) {
+                try ServerProgram.replace(with: passed)
             }
             var command = try parseAsRoot()
             try command.run()
