@@ -151,7 +151,7 @@ struct ExpertArguments: ParsableArguments {
     var lastSteps: Int?
 
     @Option(
-        help: ArgumentHelp("Steps at the end to measure on.", valueName: "n"))
+        help: ArgumentHelp("Steps at the end to measure on.", valueName: "n", visibility: .hidden))
     var testSteps: Int?
 
     @Option(help: ArgumentHelp("Routed experts (default: 256, or the recorded).", valueName: "n"))
@@ -163,7 +163,7 @@ struct ExpertArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Layers with synthetic loads.", valueName: "n", visibility: .hidden))
     var layers = 1
 
-    @Option(help: ArgumentHelp("Replicas (default: one more a device).", valueName: "n"))
+    @Option(help: ArgumentHelp("Replicas (default: one more a device).", valueName: "n", visibility: .hidden))
     var replicas: Int?
 
     @Option(help: ArgumentHelp("Groups of experts (default: one a node).", valueName: "n", visibility: .hidden))

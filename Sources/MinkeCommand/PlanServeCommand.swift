@@ -32,7 +32,7 @@ struct PlanServeCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Bits of a stored weight, scales included.", valueName: "n"))
     var weightBits: Double?
 
-    @Option(help: ArgumentHelp("Bits of a cached value (default: 16).", valueName: "n"))
+    @Option(help: ArgumentHelp("Bits of a cached value (default: 16).", valueName: "n", visibility: .hidden))
     var cacheBits: Double?
 
     @Option(help: ArgumentHelp("Tokens that a user has in the cache.", valueName: "n"))
