@@ -202,12 +202,8 @@ INLINE void dotFormat(const int format, const bool wide, const int rows, const M
         else addNarrowBlocks(format, rows, b, 8, a, s, sums);
     }
     // The rest of a row whose length is no multiple of 256.
-    if (!wide)
-        switch (w->depth / 32 % 8) {
-#define REST(count) case count: addNarrowBlocks(format, rows, b, count, a, whole, sums); break;
-        REST(1) REST(2) REST(3) REST(4) REST(5) REST(6) REST(7)
-#undef REST
-        }
+    const int left = (int)(w->depth / 32 % 8);
+    if (!wide && left > 0) addNarrowBlocks(format, rows, b, left, a, whole, sums);
     UNROLL for (int i = 0; i < rows; i++) {
         __m128 half = _mm_add_ps(_mm256_castps256_ps128(sums[i]), _mm256_extractf128_ps(sums[i], 1));
         half = _mm_add_ps(half, _mm_movehl_ps(half, half));

@@ -417,11 +417,12 @@ static void multiplyRun(int32_t format, const ActivationRun *a, int64_t runs, in
 static void productBytes(const uint8_t *codes, const float *scales, int32_t format, int64_t depth, int64_t row0,
                          int64_t row1, const void *panel, int64_t columns, float *out, int64_t outStride,
                          const float *base, int64_t baseStride) {
-    // As many rows as stay in the first-level cache beside one run of the panel.
-    enum { RowsAtOnce = 32 };
+    // As many rows as stay in the first-level cache beside one run of the panel, in whole tiles.
+    enum { RowsAtOnce = 8 * ByteTileRows, WordRowsAtOnce = 2 * WordTileRows };
+    const int64_t most = isSigned(format) ? WordRowsAtOnce : RowsAtOnce;
     const int64_t runs = runsOf(depth), blocks = minkeByteBlocks(depth);
     for (int64_t row = row0, count; row < row1; row += count) {
-        count = row1 - row < RowsAtOnce ? row1 - row : RowsAtOnce;
+        count = row1 - row < most ? row1 - row : most;
         float sums[RowsAtOnce][MinkePanelWidth];
         memset(sums, 0, (size_t)count * sizeof sums[0]);
         for (int64_t r = 0; r < runs; r++)
