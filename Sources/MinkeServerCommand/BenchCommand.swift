@@ -71,7 +71,9 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("0 is greedy.", valueName: "t"))
     var temperature = 0.0
 
-    @Option(help: ArgumentHelp("Seed of prompts, lengths and arrivals.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Seed of prompts, lengths and arrivals; each further run of a sweep has the next.", valueName: "n"))
     var seed = 1
 
     @Flag(help: "Print one JSON object instead of a table.")
@@ -107,9 +109,9 @@ struct BenchCommand: AsyncParsableCommand {
         }
         let run = try await LoadRun(plan)
         var reports: [LoadReport] = []
-        for pace in paces {
+        for (number, pace) in paces.enumerated() {
             let line = ProgressLine(pace)
-            let report = try await run.paced(pace).report { line.show($0) }
+            let report = try await run.paced(pace, seed: seed &+ number).report { line.show($0) }
             line.clear()
             reports.append(report)
             if !json { try Console.line(LoadTable.text(report, isFirst: reports.count == 1)) }

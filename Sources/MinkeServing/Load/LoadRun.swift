@@ -43,11 +43,14 @@ package struct LoadRun: Sendable {
         self.group = group
     }
 
-    /// The same server and prompts at another pace.
-    package func paced(_ pace: LoadPlan.Pace) throws -> LoadRun {
+    /// The same server at another pace, with prompts of another seed: its cache is not to help with those that it has seen.
+    package func paced(_ pace: LoadPlan.Pace, seed: Int) throws -> LoadRun {
         var plan = plan
         plan.pace = pace
+        plan.seed = seed
         try plan.validate()
+        var prompts = LoadPrompts(plan)
+        prompts.scale = self.prompts.scale
         return LoadRun(plan: plan, model: model, prompts: prompts, group: group)
     }
 

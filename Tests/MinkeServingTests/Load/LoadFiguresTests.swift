@@ -45,7 +45,7 @@ import Testing
         var plan = LoadPlan(endpoint: try Endpoint("http://127.0.0.1:1"))
         plan.pace = .clients(2)
         let timelines = [
-            RequestTimeline(arrivals: [0.1, 0.2], total: 0.3, outputTokens: 2, promptTokens: 100, cachedTokens: 64),
+            RequestTimeline(arrivals: [0.1, 0.14], total: 0.3, outputTokens: 2, promptTokens: 100, cachedTokens: 64),
             RequestTimeline(
                 arrivals: [0.9, 1.0, 1.1], total: 1.2, outputTokens: 3, promptTokens: 100, cachedTokens: 0),
             RequestTimeline(total: 0.01, failure: .status(429)), RequestTimeline(total: 0.01, failure: .status(429)),
