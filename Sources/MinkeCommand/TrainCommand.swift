@@ -129,6 +129,7 @@ struct TrainCommand: ParsableCommand {
               minke train src/ --include swift,md --preset sparse depth=6 --max-seconds 600 --out run
               minke train corpus.jsonl --field body --out run steps=5000 learning_rate=0.002
               minke train book.txt --out run            (again: resumes)
+              minke train book.txt --out run --dashboard
 
             Presets:
             \(Preset.allCases.map { "  \($0.rawValue): \($0.summary)" }.joined(separator: "\n"))
@@ -152,6 +153,12 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: "Resume although settings or data differ.")
     var override = false
 
+    @Flag(help: "Show in a browser how the run goes, at http://127.0.0.1:8090/.")
+    var dashboard = false
+
+    @Option(help: "The port of the dashboard; 0 takes a free one.")
+    var dashboardPort: Int?
+
     @OptionGroup var arguments: RunArguments
 
     func run() throws {
@@ -166,6 +173,8 @@ struct TrainCommand: ParsableCommand {
         if arguments.fresh { options.continuation = "the same command without --fresh goes on from there" }
         options.mustResume = resume
         options.overridesDifferences = override
+        let page = try startDashboard()
+        defer { page?.end() }
         let display = ProgressDisplay(quiet: arguments.quiet)
         let prepared = try TrainingData.prepare(
             arguments.request(paths), configuration: run, folder: FileSystem.join(out, "data")
@@ -173,6 +182,14 @@ struct TrainCommand: ParsableCommand {
         let trainer = try Trainer(run, data: prepared, options: options)
         let summary = try trainer.run()
         if arguments.json { print(JSON.object(summary.json).text()) } else { print(summary.text) }
+    }
+
+    private func startDashboard() throws -> RunDashboard? {
+        guard dashboard || dashboardPort != nil else { return nil }
+        let port = dashboardPort ?? 8090
+        guard (0...65535).contains(port) else { throw InputError("--dashboard-port must be 0 to 65535") }
+        try FileSystem.createDirectory(out)
+        return try RunDashboard(folder: out, port: port)
     }
 }
 
