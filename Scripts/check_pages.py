@@ -85,6 +85,7 @@ More at https://example.org/whales, and 2 * 3 * 4 = 24, snake_case_name stays.
 class StandIn(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     requests = []
+    models = ["minke-small"]
     key = None
     metrics = b""
     logs = []
@@ -118,7 +119,8 @@ class StandIn(http.server.BaseHTTPRequestHandler):
             return self.reply(200, (web / name).read_bytes(), types[(web / name).suffix],
                               Content_Security_Policy=policy(), X_Content_Type_Options="nosniff", Cache_Control="no-cache")
         if path == "/v1/models":
-            return self.refused() or self.reply(200, {"object": "list", "data": [{"id": "minke-small", "object": "model"}]})
+            models = [{"id": name, "object": "model", "meta": {"chat": name != "minke-base"}} for name in StandIn.models]
+            return self.refused() or self.reply(200, {"object": "list", "data": models})
         if path.startswith("/runs/metrics"):
             return self.refused() or self.metrics_reply(path[len("/runs/metrics"):].strip("/"))
         self.reply(404, {"error": {"message": "not found"}})
@@ -142,7 +144,8 @@ class StandIn(http.server.BaseHTTPRequestHandler):
         StandIn.requests.append(body)
         if self.refused():
             return
-        question = body["messages"][-1]["content"]
+        question = body["messages"][-1]["content"] if "messages" in body else body["prompt"]
+        self.chats = "messages" in body
         if "busy" in question:
             return self.reply(429, {"error": {"message": "queue full", "type": "rate_limit_error"}}, Retry_After="7")
         if "broken" in question:
@@ -164,6 +167,12 @@ class StandIn(http.server.BaseHTTPRequestHandler):
             self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
             self.wfile.flush()
 
+        if not self.chats:
+            for piece in (" a", " time"):
+                event(**{"choices": [{"index": 0, "text": piece, "finish_reason": None}]})
+            event(**{"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]})
+            event(usage={"prompt_tokens": 2, "completion_tokens": 2, "total_tokens": 4})
+            return self.wfile.write(b"data: [DONE]\n\n")
         event({"role": "assistant", "content": ""})
         self.wfile.write(b": keep-alive\n\n")
         if "think" in question:
@@ -515,6 +524,23 @@ class Checks:
         expect("settings go into the request", request["temperature"] == 0.7 and request["top_p"] == 0.9
                and request["max_tokens"] == 50 and request["thinking"] == {"type": "disabled"}
                and request["messages"][0] == {"role": "system", "content": "Be brief."})
+        StandIn.models = ["minke-small", "minke-base"]
+        page.js("localStorage.removeItem('minke.settings')")
+        page.go(self.address)
+        page.wait("!document.querySelector('#model').hidden")
+        page.js("document.querySelector('#model').value = 'minke-base';"
+                "document.querySelector('#model').dispatchEvent(new Event('change'))")
+        page.press("k", modifiers=2)
+        for text in ("Once upon", "The king"):
+            self.ask(text)
+            self.idle()
+        expect("a model without a template continues texts", self.said() == "a time" and StandIn.requests[-1]
+               == {"model": "minke-base", "prompt": "Once upon a time\nThe king", "max_tokens": 256, "stream": True,
+                   "stream_options": {"include_usage": True}})
+        expect("and says so", "continues texts" in page.js("document.querySelector('#model-line').innerText"))
+        page.shot(self.shots, "chat-base-light-1280")
+        StandIn.models = ["minke-small"]
+        page.js("localStorage.setItem('minke.settings', JSON.stringify({temperature: '0.7'}))")
         page.go(self.address)
         page.click("#open-settings")
         expect("settings last", page.js("document.querySelector('#settings [name=temperature]').value") == "0.7")

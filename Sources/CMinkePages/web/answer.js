@@ -3,18 +3,30 @@
 import { Failure, streamAnswer } from "./client.js";
 import { preferences, requestFields } from "./preferences.js";
 
-/** The messages that go to the server for an answer to `messages`. */
-function prompt(messages) {
-    const sent = messages
-        .filter((message) => message.role === "user" || message.content)
-        .map(({ role, content }) => ({ role, content }));
+/** What goes to the server for an answer to `messages`. */
+function requestFor(messages, model) {
+    const said = messages.filter((message) => message.role === "user" || message.content);
+    if (!model.chats) {
+        const { temperature, top_p, max_tokens = 256 } = requestFields();
+        return { model: model.id, prompt: continued(said), max_tokens, temperature, top_p };
+    }
     const system = preferences.system.trim();
-    return system ? [{ role: "system", content: system }, ...sent] : sent;
+    const sent = said.map(({ role, content }) => ({ role, content }));
+    return { model: model.id, messages: system ? [{ role: "system", content: system }, ...sent] : sent, ...requestFields() };
+}
+
+/** One text of all that was written, for a model that only continues texts. */
+function continued(messages) {
+    return messages.reduce((text, { role, content }) => {
+        const needsLine = role === "user" && text && !/\s$/.test(text);
+        return text + (needsLine ? "\n" : "") + content;
+    }, "");
 }
 
 /**
  * Fills `message` with the answer to the messages before it.
  *
+ * @param model `{id, chats}`
  * @param facts what the server told about itself, for the cost
  * @param onChange called whenever `message` changed
  */
@@ -23,8 +35,7 @@ export async function answer(message, earlier, { model, facts, signal, onChange 
     message.isRunning = true;
     onChange();
     try {
-        const request = { model, messages: prompt(earlier), ...requestFields() };
-        const { usage, finish } = await streamAnswer(request, signal, ({ content, reasoning }) => {
+        const { usage, finish } = await streamAnswer(requestFor(earlier, model), signal, ({ content, reasoning }) => {
             meter.count(content);
             message.content += content;
             if (reasoning) message.reasoning = (message.reasoning ?? "") + reasoning;

@@ -78,7 +78,8 @@ function regenerate(index) {
 }
 
 async function startAnswer() {
-    const message = { role: "assistant", content: "", reasoning: "", model: currentModel() };
+    const model = currentModel();
+    const message = { role: "assistant", content: "", reasoning: "", model: model.id };
     const abort = new AbortController();
     const owner = chat;
     const earlier = [...owner.messages];
@@ -98,7 +99,7 @@ async function startAnswer() {
         showNewest();
     };
     await answer(message, earlier, {
-        model: currentModel(), facts, signal: abort.signal,
+        model, facts, signal: abort.signal,
         onChange: () => {
             if (!isPainting) {
                 isPainting = true;
@@ -213,7 +214,7 @@ function resize() {
 
 function currentModel() {
     const select = byId("model");
-    return (models.includes(select.value) && select.value) || models[0] || facts.model || "default";
+    return models.find((model) => model.id === select.value) ?? models[0] ?? { id: facts.model ?? "default", chats: true };
 }
 
 async function loadModels() {
@@ -224,12 +225,22 @@ async function loadModels() {
         models = [];
     }
     const select = byId("model");
-    select.replaceChildren(...models.map((name) => el("option", { value: name }, name)));
-    const kept = localStorage.getItem(modelKey);
-    if (models.includes(kept)) select.value = kept;
+    select.replaceChildren(...models.map(({ id }) => el("option", { value: id }, id)));
+    try {
+        const kept = localStorage.getItem(modelKey);
+        if (models.some(({ id }) => id === kept)) select.value = kept;
+    } catch {
+        // Without storage, the first one it is.
+    }
     select.hidden = models.length < 2;
-    byId("model-name").hidden = models.length > 1;
-    byId("model-name").textContent = models[0] ?? facts.model ?? "";
+    showModel();
+}
+
+function showModel() {
+    const { id, chats } = currentModel();
+    byId("model-name").textContent = (models.length > 1 ? "" : id) + (chats ? "" : " continues texts");
+    input.placeholder = chats ? "Write a message" : "Write the beginning of a text";
+    byId("greeting").textContent = chats ? "What shall we talk about?" : "How does it begin?";
 }
 
 function settings(field) {
@@ -331,6 +342,7 @@ byId("model").addEventListener("change", (event) => {
     } catch {
         // The choice lasts as long as the page.
     }
+    showModel();
 });
 isPhone.addEventListener("change", () => showMenu(false));
 // Another tab changed the history.

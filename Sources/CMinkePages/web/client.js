@@ -61,21 +61,22 @@ export async function fetchFacts() {
     }
 }
 
-/** Names of the models that the server has. */
+/** The models that the server has, as `{id, chats}`: one that does not chat continues texts. */
 export async function fetchModels() {
     const list = (await (await send("v1/models")).json()).data;
-    return (Array.isArray(list) ? list : []).map((model) => model.id).filter((id) => typeof id === "string");
+    return (Array.isArray(list) ? list : []).filter((model) => typeof model?.id === "string")
+        .map((model) => ({ id: model.id, chats: model.meta?.chat !== false }));
 }
 
 /**
  * Asks for an answer and hands each piece on as it comes.
  *
- * @param request what goes into the body
+ * @param request what goes into the body: with `messages`, a conversation is answered, with a `prompt`, it is continued
  * @param onDelta called with `{content, reasoning}` of a piece
  * @returns `{usage, finish}`; `finish` is the reason that the interface gives, or null
  */
 export async function streamAnswer(request, signal, onDelta) {
-    const response = await send("v1/chat/completions", {
+    const response = await send(request.messages ? "v1/chat/completions" : "v1/completions", {
         method: "POST", signal, headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ ...request, stream: true, stream_options: { include_usage: true } }),
     });
@@ -93,7 +94,8 @@ export async function streamAnswer(request, signal, onDelta) {
         const choice = chunk.choices?.[0];
         if (choice?.finish_reason) result.finish = choice.finish_reason;
         const delta = choice?.delta ?? {};
-        const content = typeof delta.content === "string" ? delta.content : "";
+        const text = delta.content ?? choice?.text;
+        const content = typeof text === "string" ? text : "";
         const reasoning = typeof delta.reasoning_content === "string" ? delta.reasoning_content : "";
         if (content || reasoning) onDelta({ content, reasoning });
     }

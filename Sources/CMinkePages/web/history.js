@@ -63,12 +63,18 @@ export function saveChat(chat, isTouched = true) {
 
 export function removeChat(id) {
     write(listKey, listChats().filter((entry) => entry.id !== id));
-    localStorage.removeItem(chatKey(id));
+    erase((key) => key === chatKey(id));
 }
 
 export function removeAllChats() {
-    for (const key of Object.keys(localStorage)) {
-        if (key === listKey || key.startsWith(chatKey(""))) localStorage.removeItem(key);
+    erase((key) => key === listKey || key.startsWith(chatKey("")));
+}
+
+function erase(isMeant) {
+    try {
+        for (const key of Object.keys(localStorage)) if (isMeant(key)) localStorage.removeItem(key);
+    } catch {
+        // Where nothing can be kept, nothing is there.
     }
 }
 
