@@ -1,4 +1,3 @@
-import Foundation
 import MinkeFiles
 import MinkeServing
 import Testing
@@ -18,7 +17,7 @@ struct PagesTests {
     }
 
     @Test func everythingThatThePagesNameIsThere() async throws {
-        let folder = try TemporaryFolder()
+        let folder = try RunFolder()
         let routes = Pages.routes(Self.settings, watching: try RunWatch(folder: folder.path))
         var total = 0
         var named: Set<String> = []
@@ -47,7 +46,7 @@ struct PagesTests {
     }
 
     @Test func theRunPageIsAloneWithoutAModel() async throws {
-        let folder = try TemporaryFolder()
+        let folder = try RunFolder()
         var settings = Self.settings
         settings.model = nil
         let run = try RunWatch(folder: folder.path)
@@ -70,25 +69,5 @@ struct PagesTests {
                 "model": "small", "price_per_core_hour": 0.04, "cores": 8, "needs_key": true, "version": "1.2.3",
                 "has_run": false,
             ])
-    }
-}
-
-/// A folder that is gone with its object.
-final class TemporaryFolder {
-    let path = FileManager.default.temporaryDirectory.appendingPathComponent("minke-\(UUID().uuidString)").path
-
-    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func write(_ text: String, to name: String) throws {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
-    }
-
-    func append(_ text: String, to name: String) throws {
-        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: "\(path)/\(name)"))
-        try file.seekToEnd()
-        try file.write(contentsOf: Data(text.utf8))
-        try file.close()
     }
 }

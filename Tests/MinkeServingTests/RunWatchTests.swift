@@ -5,11 +5,11 @@ import Testing
 
 /// Following a run's metrics.
 struct RunWatchTests {
-    private let folder: TemporaryFolder
+    private let folder: RunFolder
     private let watch: RunWatch
 
     init() throws {
-        folder = try TemporaryFolder()
+        folder = try RunFolder()
         watch = try RunWatch(folder: folder.path)
     }
 

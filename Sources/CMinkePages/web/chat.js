@@ -238,7 +238,8 @@ async function loadModels() {
 
 function showModel() {
     const { id, chats } = currentModel();
-    byId("model-name").textContent = (models.length > 1 ? "" : id) + (chats ? "" : " continues texts");
+    byId("model-name").textContent = models.length > 1 ? "" : id;
+    byId("model-note").textContent = chats ? "" : " continues texts";
     input.placeholder = chats ? "Write a message" : "Write the beginning of a text";
     byId("greeting").textContent = chats ? "What shall we talk about?" : "How does it begin?";
 }
