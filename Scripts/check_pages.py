@@ -200,7 +200,7 @@ class Checks:
                and page.js("document.querySelectorAll('#conversations li').length") == 2)
         page.click("#delete")
         page.wait("document.querySelector('#question').open")
-        page.click("#question-yes")
+        page.js("document.querySelector('#question-yes').click()")
         expect("and then deletes", page.wait("document.querySelectorAll('#conversations li').length === 1"))
         page.js("localStorage.setItem('minke.chats', '{broken'); localStorage.setItem('minke.settings', '7')")
         page.go(self.address)
