@@ -4,6 +4,7 @@ import Minke
 import MinkeConsole
 import MinkeFiles
 import MinkeServing
+import NIOCore
 import NIOPosix
 import ServiceLifecycle
 
