@@ -15,9 +15,9 @@ enum { MixLanes = 8, MixVectors = 2 };
 #elif WIDTH == 8
 enum { ScoreTile = 6, ScoreTail = 2 };
 enum { MixLanes = 6, MixVectors = 2 };
-/// Depths for which bfloat16 is widened before it is multiplied: those of a tile of rows, and of the queries, stay in the
-/// first-level cache.
-enum { WidenedDepth = 256 };
+/// Depths for which bfloat16 is widened before it is multiplied, all of DeepSeek's at once: rows of the cache are then read
+/// once, tile by tile, and fetched this many tiles ahead.
+enum { WidenedDepth = 576, TilesAhead = 2 };
 #else
 enum { ScoreTile = 4, ScoreTail = 4 };
 enum { MixLanes = 4, MixVectors = 2 };
@@ -201,6 +201,11 @@ static void scoreWidened(const MinkeLatentChunk *p, float *scores) {
             }
         for (int64_t t = 0; t < p->count; t += ScoreTile) {
             int64_t rows = smaller(ScoreTile, p->count - t);
+            if (start == 0) {
+                // Tiles to come, whole: their pieces are too many streams for the processor to foresee.
+                const char *next = (const char *)((const uint16_t *)p->rows + (t + TilesAhead * ScoreTile) * p->stride);
+                for (int64_t line = 0; line < ScoreTile * p->stride * 2; line += 64) __builtin_prefetch(next + line, 0, 2);
+            }
             for (int64_t i = 0; i < rows; i++) {
                 const uint16_t *row = (const uint16_t *)p->rows + (t + i) * p->stride + start;
                 // Up to a vector past the end is read, which the cache has room for, and not used.

@@ -431,7 +431,13 @@ static void productBytes(const uint8_t *codes, const float *scales, int32_t form
         for (int64_t i = 0; i < count; i++) {
             float *to = out + (row + i) * outStride;
             const float *from = base ? base + (row + i) * baseStride : 0;
-            for (int64_t c = 0; c < columns; c++) to[c] = sums[i][c] + (from ? from[c] : 0);
+            if (columns == MinkePanelWidth)
+                UNROLL for (int c = 0; c < MinkePanelWidth; c += WIDTH) {
+                    Floats sum = *(const Floats *)(sums[i] + c);
+                    *(Floats *)(to + c) = from ? sum + *(const Floats *)(from + c) : sum;
+                }
+            else
+                for (int64_t c = 0; c < columns; c++) to[c] = sums[i][c] + (from ? from[c] : 0);
         }
     }
 }
