@@ -5,8 +5,7 @@ import MinkeFiles
 /// The program: parses arguments, runs a subcommand, and turns what went wrong into one line and an exit code.
 @main
 struct MinkeCommand: ParsableCommand {
-    /// The version of the program; CHANGELOG.md names the same.
-    static let version = "0.1.0"
+    static let version = ProgramVersion.text
 
     static let configuration = CommandConfiguration(
         commandName: "minke",
