@@ -126,9 +126,9 @@ final class ConnectionGuard: ChannelInboundHandler {
 
     // MARK: Refusing
 
-    /// A parser's error.
-    func refuse(_ error: any Error) {
-        if error as? HTTPParserError == .headerOverflow {
+    /// Refuses what the parser did not understand.
+    func refuse(unparsed error: HTTPParserError) {
+        if error == .headerOverflow {
             refuse(isInFirstLine || targetBytes > limits.targetBytes ? .targetTooLong(limits) : .headTooLarge(limits))
         } else {
             refuse(APIError.invalid("this is not HTTP/1.1", code: "bad_request"))

@@ -30,7 +30,11 @@ final class RequestGuard: ChannelDuplexHandler {
     func handlerRemoved(context: ChannelHandlerContext) { heartbeat?.cancel() }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if error is HTTPParserError { front.refuse(error) } else { context.fireErrorCaught(error) }
+        if let error = error as? HTTPParserError {
+            front.refuse(unparsed: error)
+        } else {
+            context.fireErrorCaught(error)
+        }
     }
 
     // MARK: Requests

@@ -74,7 +74,14 @@ public struct Server: Service {
             listening.cancel()
         }
         try await withGracefulShutdownHandler {
-            for try await _ in ends {}
+            do {
+                for try await _ in ends {}
+            } catch {
+                table.closeAll()
+                await group.triggerGracefulShutdown()
+                await listening.value
+                throw error
+            }
         } onGracefulShutdown: {
             state.beginDraining()
             Task {

@@ -16,7 +16,7 @@ struct Journal: Sendable {
             route: request.routeName, method: request.method, status: status, isGone: isGone, took: took,
             figures: figures)
         logger.log(
-            level: status >= 500 ? .error : status >= 400 ? .warning : .info, "request",
+            level: status == 500 ? .error : status >= 400 ? .warning : .info, "request",
             metadata: [
                 "request_id": .string(request.id), "route": .string(request.routeName), "status": .value(status),
                 "prompt_tokens": .value(figures.promptTokens), "cached_tokens": .value(figures.cachedTokens),
