@@ -28,6 +28,8 @@ let package = Package(
             // Kernels at -O0 would make `swift test` useless: they are optimised in every configuration.
             cSettings: [.unsafeFlags(["-O3"])]
         ),
+        // The pages' files, embedded: the compiler follows them, so that changing one builds the module again.
+        .target(name: "CMinkePages", exclude: ["web"]),
         .target(name: "MinkeFiles"),
         .target(name: "MinkePlanning", dependencies: ["MinkeFiles"]),
         .target(name: "MinkeTensors", dependencies: ["CMinkeKernels"]),
@@ -41,7 +43,7 @@ let package = Package(
         .target(
             name: "MinkeServing",
             dependencies: [
-                "MinkeEngine", "MinkeTraining",
+                "CMinkePages", "MinkeEngine", "MinkeFiles", "MinkeTraining",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -68,6 +70,7 @@ let package = Package(
                 "Minke", "MinkeConsole", "MinkeServing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -177,6 +177,11 @@ def random_blocks(random, kind, weights, deviation):
 # ---------------------------------------------------------------------------------------------------------------- file
 
 BEGIN, END = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"
+# Questions and answers by name, as DeepSeek-V2's chat models have them: servers that are compared build the same prompt.
+CHAT = """\
+{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}{{ 'User: ' + message['content'] + '\n\n' }}\
+{% elif message['role'] == 'assistant' %}{{ 'Assistant: ' + message['content'] + eos_token }}\
+{% else %}{{ message['content'] + '\n\n' }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"""
 
 
 def vocabulary(size):
@@ -235,6 +240,7 @@ def describe(writer, model, name, quantisation):
     writer.add_bos_token_id(tokens.index(BEGIN))
     writer.add_eos_token_id(tokens.index(END))
     writer.add_add_bos_token(True)
+    writer.add_chat_template(CHAT)
 
 
 def write(path, model, name, quantisation, seed):

@@ -11,6 +11,7 @@
 #define TILE_VECTORS 2
 #define HAS_DOT 0
 #define HAS_MADD 1
+#define HAS_MADD_KERNELS 1
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,bmi2,f16c"))), apply_to = function)
 #include "templates/all.h"

@@ -15,6 +15,8 @@ extension BenchCommand {
                   minke bench models/whale
                   minke bench models/whale --prefill 512,2048 --depth 0,4096 --batch 1,8 --json
                   minke bench --machine --json > machine.json
+
+                With --server URL, clients ask a server instead, with other options: minke bench --server --help.
                 """)
 
         @Argument(help: "The model's folder or .gguf file.")

@@ -5,8 +5,7 @@ import MinkeFiles
 /// The program: parses arguments, runs a subcommand, and turns what went wrong into one line and an exit code.
 @main
 struct MinkeCommand: ParsableCommand {
-    /// The version of the program; CHANGELOG.md names the same.
-    static let version = "0.1.0"
+    static let version = ProgramVersion.text
 
     static let configuration = CommandConfiguration(
         commandName: "minke",
@@ -25,8 +24,9 @@ struct MinkeCommand: ParsableCommand {
 
     static func main() {
         do {
-            if let arguments = ServeCommand.serverArguments(Array(CommandLine.arguments.dropFirst())) {
-                try ServerProgram.replace(with: arguments)
+            let arguments = Array(CommandLine.arguments.dropFirst())
+            if let passed = ServeCommand.serverArguments(arguments) ?? BenchCommand.serverArguments(arguments) {
+                try ServerProgram.replace(with: passed)
             }
             var command = try parseAsRoot()
             try command.run()

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Minke
+import MinkeCheckpoints
 import MinkeFiles
 import MinkePlanning
 
@@ -19,13 +20,16 @@ struct PlanModelArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Layers.", valueName: "n"))
     var layers: PlanQuantity?
 
-    @Option(help: ArgumentHelp("Width of the residual stream (default: estimated).", valueName: "n"))
+    @Option(
+        help: ArgumentHelp("Width of the residual stream (default: estimated).", valueName: "n", visibility: .hidden))
     var hidden: PlanQuantity?
 
-    @Option(help: ArgumentHelp("Routed experts of a layer (default: 256 where --active is less).", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Routed experts of a layer (default: 256 where --active is less).", valueName: "n", visibility: .hidden))
     var experts: PlanQuantity?
 
-    @Option(help: ArgumentHelp("Experts that a token uses (default: 8).", valueName: "n"))
+    @Option(help: ArgumentHelp("Experts that a token uses (default: 8).", valueName: "n", visibility: .hidden))
     var expertsPerToken: PlanQuantity?
 
     func validate() throws {
@@ -111,12 +115,14 @@ struct PlanChipArguments: ParsableArguments {
 
     /// The chip with what the options change.
     ///
-    /// - Parameter precision: the arithmetic that `--peak-tflops` is the peak of.
-    func resolved(_ precision: Chip.Precision) throws -> Chip {
+    /// - Parameters:
+    ///   - precision: the arithmetic that `--peak-tflops` is the peak of.
+    ///   - storedTypes: the types of weights whose products are measured, where the chip is this machine.
+    func resolved(_ precision: Chip.Precision, storedTypes: [StoredType] = []) throws -> Chip {
         let name = chip ?? "custom"
         var chip: Chip
         if try isMeasured {
-            chip = ThisMachine.chip()
+            chip = ThisMachine.chip(types: storedTypes)
         } else {
             do {
                 guard self.chip != nil || peakTflops != nil else {

@@ -18,7 +18,14 @@ struct PlanCheckCommand: ParsableCommand {
 struct PlanChipsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "chips", abstract: "Lists the chips that plans know.",
-        discussion: "Example: minke plan chips --chips mine.json")
+        discussion: """
+              minke plan chips --json
+              minke plan chips --chips mine.json
+
+            A file of chips is an array: [{"id": "mychip", "bf16_tflops": 500, "fp8_tflops": 1000, \
+            "bandwidth_gbs": 3000, "memory_gb": 96, "tdp": 600, "achievable": 0.8, "price": 1.5}]; of the keys only id \
+            is needed. minke bench --machine --json writes such a file of the machine it runs on.
+            """)
 
     @Option(help: ArgumentHelp("A JSON file of further chips.", valueName: "file"))
     var chips: String?
@@ -122,6 +129,46 @@ struct PlanModelsCommand: ParsableCommand {
                                 "source": .string($0.source), "notes": .string($0.notes),
                             ]
                         }),
+                ]))
+    }
+}
+
+/// `minke plan prices`
+struct PlanPricesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "prices", abstract: "Lists the prices of tokens that plans know.",
+        discussion: "Example: minke plan prices --json")
+
+    @OptionGroup var output: PlanOutput
+
+    func run() throws {
+        func json(_ value: Double?) -> JSON { value.map { .number($0) } ?? .null }
+        func text(_ value: Double?) -> String { value.map(Quantity.dollars) ?? "–" }
+        let prices = TokenPrice.published
+        try output.write(
+            PlanReport(
+                title: "Prices", headline: "dollars per million tokens; sources are in --json",
+                tables: [
+                    PlanReport.Table(
+                        "known", columns: ["model", "provider", "of", "input", "cached", "output", "kind", "conf."],
+                        rows: prices.map {
+                            [
+                                $0.model, $0.provider, $0.date, text($0.input), text($0.cachedInput), text($0.output),
+                                $0.kind.rawValue, $0.confidence.rawValue,
+                            ]
+                        })
+                ], assumptions: [], warnings: [],
+                figures: [
+                    "prices": .array(
+                        prices.map {
+                            [
+                                "date": .string($0.date), "provider": .string($0.provider), "model": .string($0.model),
+                                "input": json($0.input), "cached_input": json($0.cachedInput),
+                                "output": .number($0.output), "kind": .string($0.kind.rawValue),
+                                "confidence": .string($0.confidence.rawValue), "source": .string($0.source),
+                                "notes": .string($0.notes),
+                            ]
+                        })
                 ]))
     }
 }

@@ -9,6 +9,11 @@ private func plain(_ value: Double) -> String {
     return String((digits.first == "." ? digits.dropFirst() : digits).reversed())
 }
 
+extension PlanReport.Table {
+    /// The heading and the rows.
+    fileprivate var lines: [[String]] { [columns] + rows }
+}
+
 extension PipelinePlan {
     /// Schedules under each other, then where their formulas do not hold.
     static func text(_ plans: [PipelinePlan]) -> String {
@@ -21,6 +26,15 @@ extension PipelinePlan {
                 + "transfer \(plain(costs.transfer)) (--transfer)",
             "",
         ]
+        lines.append(ModelSummary.table(table(plans).lines))
+        for plan in plans {
+            if let caveat = plan.caveat { lines.append("\(plan.schedule.title): \(caveat)") }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// A row for each schedule.
+    static func table(_ plans: [PipelinePlan]) -> PlanReport.Table {
         let heading = [
             "schedule", "time", "idle", "bubble", "published", "formula", "activations", "published", "parameters",
         ]
@@ -34,11 +48,9 @@ extension PipelinePlan {
                 "\(plan.schedule.parameterCopies)x",
             ]
         }
-        lines.append(ModelSummary.table([heading] + rows))
-        for plan in plans {
-            if let caveat = plan.caveat { lines.append("\(plan.schedule.title): \(caveat)") }
-        }
-        return lines.joined(separator: "\n")
+        return PlanReport.Table(
+            "pipeline: \(plans.first?.ranks ?? 0) ranks, \(plans.first?.microBatches ?? 0) micro-batches",
+            columns: heading, rows: rows)
     }
 
     private var bubbleText: String {
@@ -66,6 +78,21 @@ extension PlacementPlan {
 
     /// Busiest over mean, before and after, layer by layer.
     var text: String {
+        var lines = [
+            "\(table.title), \(policy.rawValue)", assumed, measured, "", "busiest over mean",
+            ModelSummary.table(table.lines),
+        ]
+        if layers.count > Self.listed { lines.append("\(layers.count - Self.listed) more layers are in --json") }
+        return lines.joined(separator: "\n")
+    }
+
+    var assumed: String { "assumed: loads of \(origin) (--loads, --zipf); replicas share an expert's tokens evenly" }
+
+    var measured: String {
+        "measured: " + (measuredOrigin.map { "on \($0)" } ?? "on the same loads, as if they were known beforehand")
+    }
+
+    var table: PlanReport.Table {
         var rows = layers.prefix(Self.listed).map { layer in
             ["\(layer.layer)", Self.ratio(layer.experts)] + Self.cells(layer.before, layer.after)
         }
@@ -74,15 +101,9 @@ extension PlacementPlan {
             rows.append(["mean of \(layers.count)", Self.ratio(experts)] + Self.cells(meanBefore, meanAfter))
         }
         let heading = ["layer", "experts", "devices before", "after", "nodes before", "after"]
-        var lines = [
+        return PlanReport.Table(
             "placement: \(expertCount) experts in \(layout.groups) groups (--groups), \(layout.replicas) replicas "
-                + "(--replicas) on \(layout.devices) devices of \(layout.nodes) nodes, \(policy.rawValue)",
-            "assumed: loads of \(origin) (--loads, --zipf); replicas share an expert's tokens evenly",
-            "measured: " + (measuredOrigin.map { "on \($0)" } ?? "on the same loads, as if they were known beforehand"),
-            "", "busiest over mean", ModelSummary.table([heading] + rows),
-        ]
-        if layers.count > Self.listed { lines.append("\(layers.count - Self.listed) more layers are in --json") }
-        return lines.joined(separator: "\n")
+                + "(--replicas) on \(layout.devices) devices of \(layout.nodes) nodes", columns: heading, rows: rows)
     }
 
     private static func cells(_ before: Imbalance, _ after: Imbalance) -> [String] {
@@ -93,8 +114,8 @@ extension PlacementPlan {
 }
 
 extension TrafficPlan {
-    /// Routing with and without the limit, then the collectives.
-    var text: String {
+    /// Routing with and without the limit.
+    var table: PlanReport.Table {
         let heading = [
             "a token", "nodes", "other nodes", "experts a node", "copies inside", "B out", "B back",
             "B out inside", "B back inside", "dispatch", "combine",
@@ -110,23 +131,47 @@ extension TrafficPlan {
             ]
         }
         let shape = routes[0].traffic.shape
-        let tokens = HumanFormat.grouped(load.tokensPerDevice)
-        return [
+        return PlanReport.Table(
             "traffic: \(shape.expertsPerToken) of \(shape.experts) experts (--top-k), \(network.nodes) nodes of "
-                + "\(network.devicesPerNode) devices, \(tokens) tokens a device (--tokens)",
+                + "\(network.devicesPerNode) devices, \(HumanFormat.grouped(load.tokensPerDevice)) tokens a device "
+                + "(--tokens)", columns: heading, rows: rows)
+    }
+
+    /// The network and what is sent over it.
+    var assumed: [String] {
+        [
             "assumed: \(Self.rate(network.intraBandwidth)) inside and \(Self.rate(network.interBandwidth)) between nodes "
                 + "(--intra-bandwidth, --inter-bandwidth; defaults: H800, DeepSeek-V3 report, 2024-12),",
             "  latency \(Self.time(network.intraLatency)) and \(Self.time(network.interLatency)) (--intra-latency, "
                 + "--inter-latency), width \(load.hiddenSize) (--hidden), \(load.dispatch.rawValue) out, "
                 + "\(load.combine.rawValue) back,",
-            "  all experts equally likely, \(HumanFormat.grouped(routes[0].traffic.tokens)) tokens simulated (--simulated-tokens, --seed)",
-            "", ModelSummary.table([heading] + rows), "",
-            "any experts equally likely: \(HumanFormat.fixed(shape.expectedNodes, 3)) nodes a token without limit, by "
-                + "counting",
-            "all-to-all of the dispatched bytes, once each and evenly: \(Self.time(allToAllSeconds))",
-            "all-reduce of \(plain(load.gradientBytes / 1e9)) GB (--gradients): one ring "
-                + "\(Self.time(ringSeconds)), by nodes \(Self.time(hierarchicalSeconds))",
-        ].joined(separator: "\n")
+            "  all experts equally likely, \(HumanFormat.grouped(routes[0].traffic.tokens)) tokens simulated "
+                + "(--simulated-tokens, --seed)",
+        ]
+    }
+
+    /// What is not of one way of routing.
+    var collectives: PlanReport.Table {
+        PlanReport.Table(
+            "collectives",
+            rows: [
+                [
+                    "nodes of a token without limit, any experts equally likely",
+                    "\(HumanFormat.fixed(routes[0].traffic.shape.expectedNodes, 3)) by counting",
+                ],
+                ["all-to-all of the dispatched bytes, once each and evenly", Self.time(allToAllSeconds)],
+                [
+                    "all-reduce of \(plain(load.gradientBytes / 1e9)) GB (--gradients), one ring",
+                    Self.time(ringSeconds),
+                ],
+                ["the same by nodes", Self.time(hierarchicalSeconds)],
+            ])
+    }
+
+    /// Routing with and without the limit, then the collectives.
+    var text: String {
+        ([table.title] + assumed + ["", ModelSummary.table(table.lines), ""]
+            + collectives.rows.map { "\($0[0]): \($0[1])" }).joined(separator: "\n")
     }
 
     private static func whole(_ value: Double) -> String { HumanFormat.grouped(Int(value.rounded())) }

@@ -22,6 +22,8 @@ struct PlanParallelCommand: ParsableCommand {
               minke plan parallel --only pipeline --ranks 16 --micro-batches 64 --overlapped 2.4
               minke plan parallel --only placement --loads runs/whale/metrics.jsonl --nodes 1 --replicas 24
               minke plan parallel --only traffic --node-limit 3 --inter-bandwidth 25 --json
+
+            Each figure that is assumed is printed with the option that changes it; --help-hidden lists them all.
             """)
 
     /// A part of the plan.
@@ -29,18 +31,17 @@ struct PlanParallelCommand: ParsableCommand {
         case pipeline, placement, traffic
     }
 
-    @Option(parsing: .upToNextOption, help: "Only these parts: pipeline, placement, traffic.")
+    @Option(parsing: .upToNextOption, help: "Only these parts.")
     var only: [Part] = []
 
     @OptionGroup(title: "Pipeline") var pipeline: PipelineArguments
     @OptionGroup(title: "Experts") var experts: ExpertArguments
     @OptionGroup(title: "Network") var network: NetworkArguments
 
-    @Option(help: "Seed of synthetic loads and of routing.")
+    @Option(help: ArgumentHelp("Seed of synthetic loads and of routing.", visibility: .hidden))
     var seed = 0
 
-    @Flag(help: "Print one JSON object instead of tables.")
-    var json = false
+    @OptionGroup(title: "Output") var output: PlanOutput
 
     func validate() throws {
         if seed < 0 { throw ValidationError("--seed must not be negative") }
@@ -55,11 +56,18 @@ struct PlanParallelCommand: ParsableCommand {
         let seed = UInt64(seed)
         var object: JSON.Object = ["seed": .integer(self.seed)]
         var sections: [String] = []
+        var page = PlanReport(
+            title: "Parallel training", headline: "", tables: [], assumptions: [], warnings: [], figures: [:])
         if includes(.pipeline) {
             let plans = try pipeline.plans()
-            if let path = pipeline.svg { try AtomicFile.write(try PipelineDrawing(plans).svg(), to: path) }
+            let drawn = pipeline.svg != nil || output.html != nil
+            let drawing = try drawn ? PipelineDrawing(plans).svg() : ""
+            if let path = pipeline.svg { try AtomicFile.write(drawing, to: path) }
             object["pipeline"] = PipelinePlan.json(plans)
             sections.append(PipelinePlan.text(plans))
+            page.tables.append(PipelinePlan.table(plans))
+            page.drawings.append(drawing)
+            page.warnings += plans.compactMap { plan in plan.caveat.map { "\(plan.schedule.title): \($0)" } }
         }
         if includes(.placement) || includes(.traffic) {
             let cluster = try network.cluster()
@@ -69,14 +77,19 @@ struct PlanParallelCommand: ParsableCommand {
                     loads, layout: experts.layout(loads, cluster: cluster), measuredOn: experts.testLoads())
                 object["placement"] = plan.json
                 sections.append(plan.text)
+                page.tables.append(plan.table)
+                page.notes += [plan.assumed, plan.measured]
             }
             if includes(.traffic) {
                 let plan = try experts.traffic(loads, cluster: cluster, load: network.load(), seed: seed)
                 object["traffic"] = plan.json
                 sections.append(plan.text)
+                page.tables += [plan.table, plan.collectives]
+                page.notes.append(plan.assumed.joined(separator: " "))
             }
         }
-        try Console.line(json ? JSON.object(object).text() : sections.joined(separator: "\n\n"))
+        if let html = output.html { try AtomicFile.write(page.html(), to: html) }
+        try Console.line(output.json ? JSON.object(object).text() : sections.joined(separator: "\n\n"))
         if let path = pipeline.svg { Console.report("timeline: \(path)") }
     }
 }
@@ -86,7 +99,7 @@ extension TransferFormat: ExpressibleByArgument {}
 
 /// Which schedules, and how long their chunks take.
 struct PipelineArguments: ParsableArguments {
-    @Option(parsing: .upToNextOption, help: "Schedules: gpipe, 1f1b, interleaved, zb1p, dualpipe.")
+    @Option(parsing: .upToNextOption, help: "Schedules.")
     var schedule: [PipelineSchedule] = [.oneForwardOneBackward, .zeroBubble, .dualPipe]
 
     @Option(help: ArgumentHelp("Ranks of the pipeline.", valueName: "n"))
@@ -95,22 +108,22 @@ struct PipelineArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Micro-batches of a step (default: four a rank).", valueName: "n"))
     var microBatches: Int?
 
-    @Option(help: ArgumentHelp("Chunks of a rank in the interleaved schedule.", valueName: "n"))
+    @Option(help: ArgumentHelp("Chunks of a rank in the interleaved schedule.", valueName: "n", visibility: .hidden))
     var chunks = 2
 
-    @Option(help: ArgumentHelp("F: time of a forward chunk.", valueName: "time"))
+    @Option(help: ArgumentHelp("F: time of a forward chunk.", valueName: "time", visibility: .hidden))
     var forward = 1.0
 
-    @Option(help: ArgumentHelp("B-W: time of the gradient of a chunk's input.", valueName: "time"))
+    @Option(help: ArgumentHelp("B-W: time of the gradient of a chunk's input.", valueName: "time", visibility: .hidden))
     var inputGradient = 1.0
 
-    @Option(help: ArgumentHelp("W: time of the gradient of a chunk's weights.", valueName: "time"))
+    @Option(help: ArgumentHelp("W: time of the gradient of a chunk's weights.", valueName: "time", visibility: .hidden))
     var weightGradient = 1.0
 
     @Option(help: ArgumentHelp("F&B: time of an overlapped pair (default: F+B, no gain).", valueName: "time"))
     var overlapped: Double?
 
-    @Option(help: ArgumentHelp("Time from a rank to the next.", valueName: "time"))
+    @Option(help: ArgumentHelp("Time from a rank to the next.", valueName: "time", visibility: .hidden))
     var transfer = 0.0
 
     @Option(help: ArgumentHelp("Draw the timelines.", valueName: "file"))
@@ -131,38 +144,38 @@ struct PipelineArguments: ParsableArguments {
 
 /// Which experts there are, how busy they are, and how tokens choose them.
 struct ExpertArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("Loads that a run of `minke train` recorded: its metrics.jsonl.", valueName: "file"))
+    @Option(help: ArgumentHelp("Recorded loads: metrics.jsonl of minke train.", valueName: "file"))
     var loads: String?
 
-    @Option(help: ArgumentHelp("Only the last recorded steps (default: all).", valueName: "n"))
+    @Option(help: ArgumentHelp("Only the last recorded steps (default: all).", valueName: "n", visibility: .hidden))
     var lastSteps: Int?
 
     @Option(
-        help: ArgumentHelp("Place by the steps before the last n, and measure on those.", valueName: "n"))
+        help: ArgumentHelp("Steps at the end to measure on.", valueName: "n", visibility: .hidden))
     var testSteps: Int?
 
-    @Option(help: ArgumentHelp("Routed experts of a layer (default: 256, or those recorded).", valueName: "n"))
+    @Option(help: ArgumentHelp("Routed experts (default: 256, or the recorded).", valueName: "n"))
     var experts: Int?
 
-    @Option(help: ArgumentHelp("Exponent of Zipf's law for synthetic loads.", valueName: "x"))
+    @Option(help: ArgumentHelp("Exponent of Zipf's law for synthetic loads.", valueName: "x", visibility: .hidden))
     var zipf = 0.5
 
-    @Option(help: ArgumentHelp("Layers with synthetic loads.", valueName: "n"))
+    @Option(help: ArgumentHelp("Layers with synthetic loads.", valueName: "n", visibility: .hidden))
     var layers = 1
 
-    @Option(help: ArgumentHelp("Replicas of all experts of a layer (default: one more a device).", valueName: "n"))
+    @Option(help: ArgumentHelp("Replicas (default: one more a device).", valueName: "n", visibility: .hidden))
     var replicas: Int?
 
-    @Option(help: ArgumentHelp("Groups of experts (default: one a node).", valueName: "n"))
+    @Option(help: ArgumentHelp("Groups of experts (default: one a node).", valueName: "n", visibility: .hidden))
     var groups: Int?
 
     @Option(help: ArgumentHelp("Experts of a token (default: 8, or all if fewer).", valueName: "n"))
     var topK: Int?
 
-    @Option(help: ArgumentHelp("Nodes of a token at most (default: 4 where there are more).", valueName: "n"))
+    @Option(help: ArgumentHelp("Nodes of a token at most (default: 4).", valueName: "n"))
     var nodeLimit: Int?
 
-    @Option(help: ArgumentHelp("Tokens routed to measure traffic.", valueName: "n"))
+    @Option(help: ArgumentHelp("Tokens routed to measure traffic.", valueName: "n", visibility: .hidden))
     var simulatedTokens = 10_000
 
     func validate() throws {
@@ -214,31 +227,32 @@ struct NetworkArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Devices of a node.", valueName: "n"))
     var devices = 8
 
-    @Option(help: ArgumentHelp("GB/s of a device inside its node, in one direction.", valueName: "x"))
+    @Option(help: ArgumentHelp("GB/s one way inside a node.", valueName: "x"))
     var intraBandwidth = 160.0
 
-    @Option(help: ArgumentHelp("GB/s of a device to other nodes, in one direction.", valueName: "x"))
+    @Option(help: ArgumentHelp("GB/s one way to other nodes.", valueName: "x"))
     var interBandwidth = 50.0
 
-    @Option(help: ArgumentHelp("Microseconds of a message inside a node.", valueName: "x"))
+    @Option(help: ArgumentHelp("Microseconds of a message inside a node.", valueName: "x", visibility: .hidden))
     var intraLatency = 0.0
 
-    @Option(help: ArgumentHelp("Microseconds of a message to another node.", valueName: "x"))
+    @Option(help: ArgumentHelp("Microseconds of a message to another node.", valueName: "x", visibility: .hidden))
     var interLatency = 0.0
 
-    @Option(help: ArgumentHelp("Width of the model.", valueName: "n"))
+    @Option(help: ArgumentHelp("Width of the model.", valueName: "n", visibility: .hidden))
     var hidden = 7168
 
     @Option(help: ArgumentHelp("Tokens that a device routes at once.", valueName: "n"))
     var tokens = 4096
 
-    @Option(help: "How tokens go to experts: fp8 or bf16.")
+    @Option(help: ArgumentHelp("How tokens go to experts: fp8 or bf16.", visibility: .hidden))
     var dispatch = TransferFormat.fp8
 
-    @Option(help: "How results come back: fp8 or bf16.")
+    @Option(help: ArgumentHelp("How results come back: fp8 or bf16.", visibility: .hidden))
     var combine = TransferFormat.bf16
 
-    @Option(help: ArgumentHelp("GB of gradients a device that all-reduce sums up.", valueName: "x"))
+    @Option(
+        help: ArgumentHelp("GB of gradients a device that all-reduce sums up.", valueName: "x", visibility: .hidden))
     var gradients = 1.0
 
     func cluster() throws -> ClusterNetwork {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Minke
+import MinkeCheckpoints
 import MinkeConsole
 import MinkeFiles
 import MinkePlanning
@@ -10,12 +11,13 @@ struct PlanServeCommand: ParsableCommand {
         commandName: "serve",
         abstract: "Memory, speed and price of a token when a model is served.",
         discussion: """
-            A step takes as long as reading its bytes or doing its arithmetic, whichever is more. The chip "this" is \
-            the machine the command runs on, measured.
+            The chip "this" is the machine the command runs on, measured.
 
               minke plan serve --model deepseek-v3 --chip h200 --count 16 --api "R1"
               minke plan serve --model deepseek-v2-lite --chip rtx4090 --weight-bits 4.5 --context 8192
               minke plan serve --model model.gguf --chip this --batch 1 --context 1024 --json
+
+            Each figure that is assumed is printed with the option that changes it; --help-hidden lists them all.
             """)
 
     @OptionGroup(title: "Model") var model: PlanModelArguments
@@ -24,13 +26,13 @@ struct PlanServeCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Devices (default: 1).", valueName: "n"))
     var count: PlanQuantity?
 
-    @Option(help: "bf16, fp8 or int8 arithmetic (default: the least that the chip has of bf16 and fp8).")
+    @Option(help: "Type of the arithmetic.")
     var precision: Chip.Precision?
 
     @Option(help: ArgumentHelp("Bits of a stored weight, scales included.", valueName: "n"))
     var weightBits: Double?
 
-    @Option(help: ArgumentHelp("Bits of a cached value (default: 16).", valueName: "n"))
+    @Option(help: ArgumentHelp("Bits of a cached value (default: 16).", valueName: "n", visibility: .hidden))
     var cacheBits: Double?
 
     @Option(help: ArgumentHelp("Tokens that a user has in the cache.", valueName: "n"))
@@ -48,22 +50,28 @@ struct PlanServeCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Share of prompts that come from the cache of prefixes.", valueName: "f"))
     var cached: Double?
 
-    @Option(help: ArgumentHelp("Share of the bandwidth that decoding reaches.", valueName: "f"))
+    @Option(help: ArgumentHelp("Share of the bandwidth that decoding reaches.", valueName: "f", visibility: .hidden))
     var bandwidthShare: Double?
 
-    @Option(help: ArgumentHelp("GB a second and device of stored weights that can be opened.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "GB a second and device of stored weights that can be opened.", valueName: "n", visibility: .hidden))
     var weightGbs: Double?
 
-    @Option(help: ArgumentHelp("Share of the peak that prompts reach.", valueName: "f"))
+    @Option(help: ArgumentHelp("Share of the peak that prompts reach.", valueName: "f", visibility: .hidden))
     var computeShare: Double?
 
-    @Option(help: ArgumentHelp("Share of the memory for weights and cache.", valueName: "f"))
+    @Option(help: ArgumentHelp("Share of the memory for weights and cache.", valueName: "f", visibility: .hidden))
     var memoryShare: Double?
 
-    @Option(help: ArgumentHelp("GB a second and device at which stored prefixes come back.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "GB a second and device at which stored prefixes come back.", valueName: "n", visibility: .hidden))
     var prefixGbs: Double?
 
-    @Option(help: ArgumentHelp("Devices that share the weights which are not experts.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp("Devices that share the weights which are not experts.", valueName: "n", visibility: .hidden)
+    )
     var tensorParallel: Int?
 
     @Option(help: ArgumentHelp("Mean share of the throughput that is asked for.", valueName: "f"))
@@ -80,7 +88,7 @@ struct PlanServeCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Dollars per million input tokens of the API.", valueName: "$"))
     var apiInput: Double?
 
-    @Option(help: ArgumentHelp("The same of cached input.", valueName: "$"))
+    @Option(help: ArgumentHelp("The same of cached input.", valueName: "$", visibility: .hidden))
     var apiCached: Double?
 
     @Option(help: ArgumentHelp("The same of output.", valueName: "$"))
@@ -92,21 +100,25 @@ struct PlanServeCommand: ParsableCommand {
     func run() throws {
         compute.apply()
         let shape = try model.shape()
+        let stored = storedWeights()
         let isThis = chip.chip == "this"
-        var chip = try self.chip.resolved(precision ?? .bf16)
+        var chip = try self.chip.resolved(precision ?? .bf16, storedTypes: stored?.types ?? ThisMachine.usualTypes)
         if precision == nil, self.chip.peakTflops != nil { chip.float8 = nil }
         var plan = try ServingPlan(
             shape, chip: chip, count: count?.value ?? 1,
             precision: precision ?? (isThis ? ThisMachine.precision(chip) : nil))
-        if isThis { ThisMachine.apply(to: &plan) }
-        if let stored = storedBits(shape) {
-            plan.weightBits = stored
+        if let stored {
+            plan.weightBits = Double(stored.bytes) * 8 / shape.totalParameters
             plan.weightSource = "the file's, on average"
+            plan.storedParts = stored.plannedParts
         }
         if let weightBits {
             plan.weightBits = weightBits
             plan.weightSource = "the user"
+            plan.storedParts = []
         }
+        // Shares of the limits are another way to count than what was measured of products.
+        if bandwidthShare != nil || computeShare != nil || weightGbs != nil { plan.processor = nil }
         if let cacheBits { plan.cacheBits = cacheBits }
         if let context { plan.context = context.value }
         plan.batch = batch?.value
@@ -134,14 +146,13 @@ struct PlanServeCommand: ParsableCommand {
         try output.write(plan.report())
     }
 
-    /// Bits of a weight in the model's files; nil where there are none, or of a kind that cannot be read here.
-    private func storedBits(_ shape: ModelShape) -> Double? {
+    /// The weights in the model's files; nil where there are none, or of a kind that cannot be read here.
+    private func storedWeights() -> StoredWeights? {
         guard let path = model.model, ModelShape.named(path) == nil else { return nil }
         guard Checkpoint.isGGUF(path) || FileSystem.isDirectory(path) else { return nil }
-        guard let checkpoint = try? Checkpoint(path: path), let configuration = try? checkpoint.modelConfiguration(),
-            let stored = try? StoredWeights(checkpoint, configuration)
+        guard let checkpoint = try? Checkpoint(path: path), let configuration = try? checkpoint.modelConfiguration()
         else { return nil }
-        return Double(stored.bytes) * 8 / shape.totalParameters
+        return try? StoredWeights(checkpoint, configuration)
     }
 
     /// Whom to compare with.
@@ -171,5 +182,32 @@ struct PlanServeCommand: ParsableCommand {
         if let apiCached { changed.cachedInput = apiCached }
         if let apiOutput { changed.output = apiOutput }
         return changed
+    }
+}
+
+extension StoredWeights {
+    /// The types that matter for speed, largest first.
+    var types: [StoredType] {
+        var sums: [String: Int] = [:]
+        for part in parts { sums[part.type, default: 0] += part.bytes }
+        return sums.filter { $0.value * 50 >= bytes }.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+            .compactMap { StoredType(rawValue: $0.key) }
+    }
+
+    /// The parts that running the model reads.
+    var plannedParts: [StoredPart] {
+        // Where embedding and head are the same weights, there is no other head.
+        let hasHead = parts.contains { $0.kind == "output head" }
+        return parts.compactMap { part in
+            let use: StoredPart.Use
+            switch part.kind {
+            case "routed experts": use = .experts
+            case "output head": use = .head
+            case "embedding": if hasHead { return nil } else { use = .head }
+            case "prediction modules", "conditional memory": return nil
+            default: use = .others
+            }
+            return StoredPart(type: part.type, bytes: Double(part.bytes), use: use)
+        }
     }
 }

@@ -14,8 +14,7 @@ struct PlanTrainCommand: ParsableCommand {
               minke plan train --model llama-3.1-8b --tokens 1T --chip mychip --peak-tflops 500 \
             --bandwidth-gbs 3000 --memory-gb 96 --tdp 600 --price 1.50 --html plan.html
 
-            A file of chips is an array: [{"id": "mychip", "bf16_tflops": 500, "fp8_tflops": 1000, \
-            "bandwidth_gbs": 3000, "memory_gb": 96, "tdp": 600, "achievable": 0.8, "price": 1.5}]
+            Each figure that is assumed is printed with the option that changes it; --help-hidden lists them all.
             """)
 
     @OptionGroup(title: "Model") var model: PlanModelArguments
@@ -44,7 +43,7 @@ struct PlanTrainCommand: ParsableCommand {
     @Option(help: "causal, full or none: how attention is counted.")
     var attention = AttentionCount.causal
 
-    @Flag(help: "Count the model's prediction modules.")
+    @Flag(help: ArgumentHelp("Count the model's prediction modules.", visibility: .hidden))
     var predictors = false
 
     @Flag(help: "Recompute activations in the backward pass.")
@@ -53,34 +52,36 @@ struct PlanTrainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Productive over paid time, for an MFU without failures in it.", valueName: "f"))
     var goodput: Double?
 
-    @Option(help: ArgumentHelp("Mean draw over rated power, all in.", valueName: "f"))
+    @Option(help: ArgumentHelp("Mean draw over rated power, all in.", valueName: "f", visibility: .hidden))
     var powerShare: Double?
 
-    @Option(help: ArgumentHelp("Power usage effectiveness of the building.", valueName: "f"))
+    @Option(help: ArgumentHelp("Power usage effectiveness of the building.", valueName: "f", visibility: .hidden))
     var pue: Double?
 
-    @Option(help: ArgumentHelp("Dollars per kWh.", valueName: "$"))
+    @Option(help: ArgumentHelp("Dollars per kWh.", valueName: "$", visibility: .hidden))
     var tariff: Double?
 
-    @Option(help: ArgumentHelp("Hours between failures of one device.", valueName: "h"))
+    @Option(help: ArgumentHelp("Hours between failures of one device.", valueName: "h", visibility: .hidden))
     var deviceMtbf: PlanQuantity?
 
-    @Option(help: ArgumentHelp("GB a second and device that checkpoints are saved at.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp("GB a second and device that checkpoints are saved at.", valueName: "n", visibility: .hidden)
+    )
     var saveGbs: Double?
 
-    @Option(help: ArgumentHelp("Minutes from a failure until training goes on.", valueName: "n"))
+    @Option(help: ArgumentHelp("Minutes from a failure until training goes on.", valueName: "n", visibility: .hidden))
     var restartMinutes: Double?
 
-    @Option(help: ArgumentHelp("Bytes of a checkpoint per parameter.", valueName: "n"))
+    @Option(help: ArgumentHelp("Bytes of a checkpoint per parameter.", valueName: "n", visibility: .hidden))
     var checkpointBytes: Double?
 
-    @Option(help: ArgumentHelp("Bytes of the gradient per parameter.", valueName: "n"))
+    @Option(help: ArgumentHelp("Bytes of the gradient per parameter.", valueName: "n", visibility: .hidden))
     var gradientBytes: Double?
 
-    @Option(help: ArgumentHelp("Bytes of the optimiser's state per parameter.", valueName: "n"))
+    @Option(help: ArgumentHelp("Bytes of the optimiser's state per parameter.", valueName: "n", visibility: .hidden))
     var optimizerBytes: Double?
 
-    @Option(help: ArgumentHelp("Tokens of a micro-batch on a device.", valueName: "n"))
+    @Option(help: ArgumentHelp("Tokens of a micro-batch on a device.", valueName: "n", visibility: .hidden))
     var microBatch: PlanQuantity?
 
     @Option(help: ArgumentHelp("Devices that layers are divided over, for one more line of memory.", valueName: "n"))
@@ -133,7 +134,8 @@ struct PlanTrainCommand: ParsableCommand {
         guard pipeline != nil || expertParallel != nil else { return nil }
         let stages = Double(pipeline ?? 1)
         let experts = Double(expertParallel ?? 1)
-        guard stages >= 1, experts >= 1, stages * experts <= plan.count else {
+        guard stages >= 1, experts >= 1 else { throw InputError("--pipeline and --expert-parallel are 1 or more") }
+        guard stages * experts <= plan.count else {
             throw InputError("--pipeline times --expert-parallel is more than --count")
         }
         guard stages <= plan.shape.layers, experts <= max(1, plan.shape.experts?.routed ?? 1) else {

@@ -15,15 +15,25 @@ enum ServerProgram {
     /// - Parameter arguments: what follows its name on the command line.
     /// - Throws: ``InputError`` when it is not there or cannot be started; otherwise this does not return.
     static func replace(with arguments: [String]) throws -> Never {
-        let path = FileSystem.join(FileSystem.directory(of: try ownPath()), "minke-server")
-        guard FileSystem.exists(path) else {
-            throw InputError(
-                "the server was not built", at: path, remedy: "swift build -c release --product minke-server")
-        }
+        let path = try path
         var pointers: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) }
         pointers.append(nil)
         execv(path, pointers)
         throw InputError("cannot be started: \(String(cString: strerror(errno)))", at: path)
+    }
+
+    /// Where it is: beside this one.
+    ///
+    /// - Throws: ``InputError`` when it is not there.
+    static var path: String {
+        get throws {
+            let path = FileSystem.join(FileSystem.directory(of: try ownPath()), "minke-server")
+            guard FileSystem.exists(path) else {
+                throw InputError(
+                    "the server was not built", at: path, remedy: "swift build -c release --product minke-server")
+            }
+            return path
+        }
     }
 
     private static func ownPath() throws -> String {

@@ -1,31 +1,61 @@
 import Minke
+import MinkeCheckpoints
 import MinkeFiles
 import MinkePlanning
 import MinkeTensors
 
 /// The machine that the program runs on, measured.
 enum ThisMachine {
-    /// The limits as ``ModelBenchmark`` measures them, which takes about a second, and the memory that is there.
-    static func chip() -> Chip {
+    /// Types of weights that are measured where no model says which it has.
+    static let usualTypes: [StoredType] = [.q4K, .q50, .q6K, .q80, .bfloat16]
+
+    /// The limits as ``ModelBenchmark`` measures them, the memory that is there, and what products with weights of
+    /// these types and attention reach: about a second, and another for each type.
+    static func chip(types: [StoredType] = usualTypes) -> Chip {
         let limits = ModelBenchmark.Limits.measure()
-        return Chip(
+        var chip = Chip(
             id: "this", name: "this machine", kind: "cpu",
             memoryGB: Double(ResourceMeter.physicalMemoryBytes()) / 1e9, bandwidthGBs: limits.bandwidth / 1e9,
             float32: limits.float32 / 1e12, bfloat16: limits.bfloat16 / 1e12, int8: limits.int8.map { $0 / 1e12 },
             confidence: .a,
             source: "measured just now with \(CPU.shared.threadCount) threads of \(CPU.shared.instructionSet)")
+        let products = types.compactMap(product)
+        if !products.isEmpty {
+            chip.rates = ProcessorRates(products: products, attention: StoredBenchmark.latentOperationsPerSecond())
+        }
+        return chip
+    }
+
+    private static func product(_ type: StoredType) -> ProcessorRates.Product? {
+        guard let format = type.formatCode, let rates = StoredBenchmark.bytesPerSecond(format: format) else {
+            return nil
+        }
+        return ProcessorRates.Product(
+            type: type.rawValue, bits: Double(type.blockBytes) * 8 / Double(type.blockElements),
+            points: zip(StoredBenchmark.rows, rates).map { .init(rows: Double($0), bytesPerSecond: $1) })
     }
 
     /// The machine as an entry for `--chips`, or as lines.
     static func text(json: Bool) -> String {
         let chip = chip()
         guard json else {
-            let rates = [("float32", chip.float32), ("bfloat16", chip.bfloat16), ("int8", chip.int8)]
-            let lines = rates.compactMap { name, peak in peak.map { "\(name)  \(Quantity.rate($0 * 1e12, "op/s"))" } }
+            let peaks = [("float32", chip.float32), ("bfloat16", chip.bfloat16), ("int8", chip.int8)]
+            let lines = peaks.compactMap { name, peak in peak.map { "\(name)  \(Quantity.rate($0 * 1e12, "op/s"))" } }
+            let rates =
+                chip.rates.map { measured in
+                    ["attention  \(Quantity.rate(measured.attention, "op/s"))"]
+                        + measured.products.map { product in
+                            let points = product.points.map {
+                                "\(Quantity.significant($0.bytesPerSecond / 1e9)) of \(Quantity.fixed($0.rows, 0))"
+                            }
+                            return
+                                "\(product.type)  weights passed in GB/s by tokens: \(points.joined(separator: ", "))"
+                        }
+                } ?? []
             return """
                 memory  \(Quantity.significant(chip.memoryGB ?? 0, 4)) GB
                 read  \(Quantity.significant(chip.bandwidthGBs ?? 0, 4)) GB/s
-                \(lines.joined(separator: "\n"))
+                \((lines + rates).joined(separator: "\n"))
                 \(chip.source)
                 """
         }
@@ -36,30 +66,10 @@ enum ThisMachine {
         ] {
             object[key] = value.map { .number($0) }
         }
+        for (key, value) in chip.rates?.json ?? [:] { object[key] = value }
         return JSON.object(object).text()
     }
 
     /// The arithmetic that quantised weights are multiplied with here.
     static func precision(_ chip: Chip) -> Chip.Precision { chip.int8 == nil ? .bf16 : .int8 }
-
-    /// Shares of the limits that `minke bench` found on DeepSeek-V2-Lite in Q4_K_M: up to 75 % of the bandwidth in
-    /// decoding, and 37 % of the int8 peak for a prompt.
-    static let bandwidthShare = 0.75
-    static let computeShare = 0.37
-    /// Bytes of quantised weights opened for each 8-bit operation that the peak would do meanwhile, for one sequence
-    /// and for eight.
-    static let weightBytesPerOperation = 0.019
-    static let source = "minke bench of V2-Lite in Q4_K_M, 2026-11-24, on two cores with AVX-512 VNNI"
-
-    /// Puts what was found here in the place of what servers do.
-    static func apply(to plan: inout ServingPlan) {
-        plan.bandwidthShare = bandwidthShare
-        plan.bandwidthSource = source
-        plan.computeShare = computeShare
-        plan.computeSource = source
-        if let peak = plan.chip.int8 {
-            plan.weightRate = peak * 1e12 * weightBytesPerOperation
-            plan.weightRateSource = "\(weightBytesPerOperation) B for each int8 operation of the peak: \(source)"
-        }
-    }
 }

@@ -8,9 +8,7 @@ struct MinkeServerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "minke-server",
         abstract: "Serves models over HTTP.",
-        subcommands: [
-            ServeCommand.self
-        ])
+        subcommands: [ServeCommand.self, BenchCommand.self, DashboardCommand.self])
 
     static func main() async {
         do {

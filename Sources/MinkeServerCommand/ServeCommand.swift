@@ -3,6 +3,7 @@ import Logging
 import Minke
 import MinkeConsole
 import MinkeServing
+import NIOCore
 import NIOPosix
 import ServiceLifecycle
 
@@ -16,6 +17,7 @@ struct ServeCommand: AsyncParsableCommand {
             figures for Prometheus at /metrics. SIGTERM and Ctrl-C let requests finish; a second one does not wait.
 
               minke serve models/whale
+              minke serve run --run run
               minke serve models/whale.gguf --host 0.0.0.0 --api-key-file keys.txt --allowed-host ai.example.org
               curl localhost:8080/v1/chat/completions -d '{"messages": [{"role": "user", "content": "Hello"}]}'
 
@@ -50,6 +52,11 @@ struct ServeCommand: AsyncParsableCommand {
             valueName: "name"))
     var template: String?
 
+    @Option(
+        name: .customLong("run"),
+        help: ArgumentHelp("The folder of a training run to show at /run beside the chat at /.", valueName: "folder"))
+    var runFolder: String?
+
     @OptionGroup(title: "Network") var network: NetworkArguments
     @OptionGroup(title: "Engine") var engine: EngineArguments
     @OptionGroup var load: LoadArguments
@@ -58,33 +65,44 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         compute.apply()
         let configuration = try network.configuration()
+        let pages = try makePages(configuration)
         let logger = Logger(label: "minke") { _ in ServerLogHandler() }
         let server = try Server(
             configuration, logger: logger,
             onListening: { port in
                 let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
                 logger.info("listening", metadata: ["address": .string("http://\(host):\(port)")])
-            }, load: loadModel)
+            }, load: { try await loadModel(pages) })
         let group = ServiceGroup(services: [server], logger: Logger(label: "minke") { _ in SwiftLogNoOpLogHandler() })
         let signals = Task { await StopSignals.pass(to: group) }
         defer { signals.cancel() }
         try await group.run()
     }
 
-    @Sendable private func loadModel() async throws -> ServedModel {
+    /// The pages; what they cost is told per core, whatever the price is for.
+    private func makePages(_ configuration: ServerConfiguration) throws -> [APIRoute] {
+        let cores = compute.threads ?? System.coreCount
+        let price = configuration.price
+        let settings = Pages.Settings(
+            model: modelName,
+            pricePerCoreHour: price.dollarsPerHour / (price.unit == .machineHour ? Double(cores) : 1), cores: cores,
+            needsKey: !configuration.keys.isEmpty, version: ProgramVersion.text)
+        return Pages.routes(settings, watching: try runFolder.map { try RunWatch(folder: $0) })
+    }
+
+    @Sendable private func loadModel(_ pages: [APIRoute]) async throws -> ServedModel {
         // On a thread of its own: it takes as long as the disk does, and requests are answered meanwhile.
         let service = try await NIOThreadPool.singleton.runIfActive { try makeService() }
         return ServedModel(
-            routes: service.routes, statistics: { service.engine.statistics },
+            routes: service.routes + pages, statistics: { service.engine.statistics },
             shutDown: { await service.engine.shutdown() })
     }
 
     @Sendable private func makeService() throws -> ModelService {
         let text = try TextModel(contentsOf: model, options: load.options)
         let template = try text.tokenizer.flatMap { try chatTemplate($0) }
-        let names = name.isEmpty ? [ownName] : name
         return ModelService(
-            Engine(text, options: engine.options), name: names[0], aliases: Array(names.dropFirst()), template: template
+            Engine(text, options: engine.options), name: modelName, aliases: Array(name.dropFirst()), template: template
         )
     }
 
@@ -97,8 +115,9 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    /// The last part of the path, without the ending of a file.
-    private var ownName: String {
+    /// What requests call the model: the last part of the path, without the ending of a file, if nothing else was given.
+    private var modelName: String {
+        if let name = name.first { return name }
         let parts = model.split(separator: "/").filter { $0 != "." }
         let last = parts.last.map(String.init) ?? "model"
         return last.hasSuffix(".gguf") ? String(last.dropLast(5)) : last

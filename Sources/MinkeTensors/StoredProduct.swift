@@ -185,24 +185,23 @@ struct StoredProduct {
         withExtendedLifetime((activations, base)) {}
     }
 
-    /// Panels in 8 bits and in bfloat16 pay only where the processor has dot products of both.
+    /// Panels in integers and in bfloat16 pay only where the processor has instructions for them.
     private func runPanels(narrow: Bool) {
-        guard narrow, CPU.shared.kernels.productBytes != nil else {
-            if !panels.isEmpty { runFloatPanels(panels, type: .float32) }
-            return
+        let kernels = CPU.shared.kernels
+        let hasIntegers = kernels.productBytes != nil
+        let inIntegers = panels.filter { $0.usesIntegers && hasIntegers }
+        let inFloats = panels.filter { !($0.usesIntegers && hasIntegers) }
+        if !inIntegers.isEmpty { runBytePanels(inIntegers) }
+        if !inFloats.isEmpty {
+            runFloatPanels(inFloats, type: narrow && kernels.hasBFloat16Dots ? .bfloat16 : .float32)
         }
-        let inBytes = panels.filter(\.usesIntegers)
-        let inFloats = panels.filter { !$0.usesIntegers }
-        if !inBytes.isEmpty { runBytePanels(inBytes) }
-        if !inFloats.isEmpty { runFloatPanels(inFloats, type: .bfloat16) }
     }
 
     private func runBytePanels(_ parts: [Part]) {
         let kernels = CPU.shared.kernels
         let depth = Int64(x.columns)
-        let blocks = Int(minkeByteBlocks(depth))
-        let codes = Storage(bytes: x.rows * blocks * Int(MinkeByteBlock))
-        let scales = Tensor(uninitialized: x.rows, blocks)
+        let codes = Storage(bytes: x.rows * Int(kernels.byteRowBytes(depth)))
+        let scales = Tensor(uninitialized: x.rows, Int(minkeByteBlocks(depth)))
         CPU.shared.parallel(x.rows, chunk: 16) { rows in
             kernels.quantizeRows(
                 x.floats, Int64(x.stride), depth, codes.pointer.assumingMemoryBound(to: UInt8.self), scales.floats,
@@ -210,13 +209,14 @@ struct StoredProduct {
         }
         Self.forEachTask(parts, rowsPerTask: Int(MinkePanelWidth)) { task, view in
             let (part, range) = (parts[task.part], task.rows)
-            let panel = Storage(bytes: Int(minkeBytePanelBytes(depth)))
+            let panel = Storage(bytes: Int(kernels.bytePanelBytes(view.pointee.format, depth)))
             let column = part.column + range.lowerBound
             kernels.packBytes(view, Int64(range.upperBound), Int64(range.lowerBound), panel.pointer)
             kernels.productBytes(
-                codes.pointer.assumingMemoryBound(to: UInt8.self), scales.floats, depth, Int64(part.rows.lowerBound),
-                Int64(part.rows.upperBound), panel.pointer, Int64(range.count), out.floats + column, Int64(out.stride),
-                base.map { UnsafePointer($0.floats + column) }, Int64(base?.stride ?? 0))
+                codes.pointer.assumingMemoryBound(to: UInt8.self), scales.floats, view.pointee.format, depth,
+                Int64(part.rows.lowerBound), Int64(part.rows.upperBound), panel.pointer, Int64(range.count),
+                out.floats + column, Int64(out.stride), base.map { UnsafePointer($0.floats + column) },
+                Int64(base?.stride ?? 0))
             withExtendedLifetime(panel) {}
         }
         withExtendedLifetime(codes) {}

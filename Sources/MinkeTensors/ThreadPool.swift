@@ -12,15 +12,15 @@ import Synchronization
 /// Persistent threads that share out numbered tasks.
 ///
 /// A parallel region costs well under a microsecond while the workers are awake: they spin between regions and go to
-/// sleep only after about two milliseconds without work. Which thread runs a task is not determined; what a task
-/// computes must not depend on it. A region that starts while another runs, inside a task or on another thread, is run
-/// by the thread that asked for it.
+/// sleep only after about two milliseconds without work. Workers join a region while it has tasks left, and only those
+/// that did are waited for: on a machine that is busy with other things, a worker that the system lets wait delays nobody.
+/// Which thread runs a task is not determined; what a task computes must not depend on it. A region that starts while
+/// another runs, inside a task or on another thread, is run by the thread that asked for it.
 final class ThreadPool: @unchecked Sendable {
     private let threadCount = Atomic<Int>(1)
     private let isBusy = Atomic<Bool>(false)
-    private let generation = Atomic<Int>(0)
+    private let region = Atomic<UInt64>(0)
     private let next = Atomic<Int>(0)
-    private let working = Atomic<Int>(0)
     private let sleeping = Atomic<Int>(0)
     private let isStopping = Atomic<Bool>(false)
     private var taskCount = 0
@@ -31,6 +31,10 @@ final class ThreadPool: @unchecked Sendable {
 
     /// Rounds of spinning before a worker sleeps; a round is a pause instruction.
     private static let spins = 20_000
+
+    // The newest region in one word: from below, the workers that are in it, whether more may join, and its number.
+    private static let isOpen: UInt64 = 1 << 16
+    private static let number: UInt64 = 1 << 17
 
     init(width: Int) {
         pthread_mutex_init(mutex, nil)
@@ -61,7 +65,7 @@ final class ThreadPool: @unchecked Sendable {
         for worker in workers { pthread_join(worker, nil) }
         workers = []
         isStopping.store(false, ordering: .relaxed)
-        generation.store(0, ordering: .relaxed)
+        region.store(0, ordering: .relaxed)
         while workers.count + 1 < width, start() {}
         threadCount.store(workers.count + 1, ordering: .relaxed)
     }
@@ -84,16 +88,18 @@ final class ThreadPool: @unchecked Sendable {
             self.body = body
             taskCount = count
             next.store(0, ordering: .relaxed)
-            working.store(workers.count, ordering: .relaxed)
-            generation.add(1, ordering: .sequentiallyConsistent)
+            // Nobody is in the last region any more.
+            let last = region.load(ordering: .relaxed) / ThreadPool.number
+            region.store((last + 1) * ThreadPool.number | ThreadPool.isOpen, ordering: .sequentiallyConsistent)
             if sleeping.load(ordering: .sequentiallyConsistent) > 0 {
                 pthread_mutex_lock(mutex)
                 pthread_cond_broadcast(wake)
                 pthread_mutex_unlock(mutex)
             }
             takeTasks()
+            region.bitwiseAnd(~ThreadPool.isOpen, ordering: .relaxed)
             var rounds = 0
-            while working.load(ordering: .acquiring) > 0 { ThreadPool.pause(&rounds) }
+            while region.load(ordering: .acquiring) % ThreadPool.isOpen > 0 { ThreadPool.pause(&rounds) }
             self.body = nil
         }
     }
@@ -114,24 +120,40 @@ final class ThreadPool: @unchecked Sendable {
     }
 
     private func work() {
-        var seen = 0
+        var seen: UInt64 = 0
         while true {
             var rounds = 0
-            while generation.load(ordering: .acquiring) == seen {
+            while region.load(ordering: .relaxed) / ThreadPool.number == seen {
                 if isStopping.load(ordering: .acquiring) { return }
                 ThreadPool.pause(&rounds)
                 if rounds > ThreadPool.spins { sleep(seen: seen) }
             }
-            seen += 1
+            let joined = join()
+            seen = joined.number
+            guard joined.isIn else { continue }
             takeTasks()
-            working.subtract(1, ordering: .releasing)
+            region.subtract(1, ordering: .releasing)
         }
     }
 
-    private func sleep(seen: Int) {
+    /// Joins the newest region, if it still has tasks to give.
+    private func join() -> (number: UInt64, isIn: Bool) {
+        var current = region.load(ordering: .relaxed)
+        while current & ThreadPool.isOpen != 0 {
+            let (isIn, original) = region.weakCompareExchange(
+                expected: current, desired: current + 1, successOrdering: .acquiring, failureOrdering: .relaxed)
+            if isIn { return (current / ThreadPool.number, true) }
+            current = original
+        }
+        return (current / ThreadPool.number, false)
+    }
+
+    private func sleep(seen: UInt64) {
         pthread_mutex_lock(mutex)
         sleeping.add(1, ordering: .sequentiallyConsistent)
-        while generation.load(ordering: .sequentiallyConsistent) == seen, !isStopping.load(ordering: .acquiring) {
+        while region.load(ordering: .sequentiallyConsistent) / ThreadPool.number == seen,
+            !isStopping.load(ordering: .acquiring)
+        {
             pthread_cond_wait(wake, mutex)
         }
         sleeping.subtract(1, ordering: .sequentiallyConsistent)

@@ -28,6 +28,11 @@ import Testing
         return folder
     }
 
+    /// Without it all tests of this room would pass by doing nothing.
+    @Test func theProgramIsBuiltBesideItsTests() {
+        #expect(Program.built != nil)
+    }
+
     @Test func generatePrintsTextOrOneObject() throws {
         guard let minke = Program.built else { return }
         let folder = try Self.model()

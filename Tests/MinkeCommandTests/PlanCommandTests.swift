@@ -69,6 +69,9 @@ import Testing
         "train --params 7B --active 8B --layers 3 --tokens 1T --chip h100", "serve --model deepseek-v3 --chip h100",
         "serve --model deepseek-v3 --chip h200 --count 16 --api none", "compare none none",
         "compare llama-3.1-8b moonlight --tokens 1T --chip h100 --leverage 3,2,1",
+        "train --model deepseek-v3 --tokens 1T --chip h800 --save-gbs inf",
+        "train --model deepseek-v3 --tokens 1T --chip h800 --pipeline 0",
+        "train --model deepseek-v3 --tokens 1T --chip h800 --html /no/such/folder/x.html", "parallel --ranks 7",
     ])
     func whatCannotBeIsOneLine(arguments: String) throws {
         guard let minke = Program.built else { return }
@@ -79,11 +82,31 @@ import Testing
 
     @Test func factsAreListed() throws {
         guard let minke = Program.built else { return }
-        for list in ["check", "chips", "models"] {
+        for list in ["check", "chips", "models", "prices"] {
             let result = try minke.run("plan", list, "--json")
             #expect(result.status == 0 && result.error == "")
             #expect(try result.json.objectValue != nil)
         }
+    }
+
+    @Test func helpFitsAScreen() throws {
+        guard let minke = Program.built else { return }
+        for command in ["train", "serve", "compare", "parallel", "check", "chips", "models", "prices"] {
+            let help = try minke.run("plan", command, "--help")
+            #expect(help.status == 0 && help.output.contains("minke plan \(command)"))
+            #expect(help.output.count { $0 == "\n" } <= 60, "\(command)")
+            #expect(!help.output.contains("PlanQuantity"))
+        }
+    }
+
+    @Test func parallelWritesAPage() throws {
+        guard let minke = Program.built else { return }
+        let folder = try TemporaryFolder()
+        let page = folder("parallel.html")
+        let result = try minke.run("plan", "parallel", "--html", page, "--json")
+        #expect(result.status == 0 && result.error == "")
+        let html = String(decoding: try FileSystem.readAll(page), as: UTF8.self)
+        #expect(html.contains("DualPipe") && html.contains("<svg") && html.contains("all-to-all"))
     }
 
     @Test func theMeasuredMachineIsAChip() throws {
@@ -93,6 +116,7 @@ import Testing
         #expect(measured.status == 0 && measured.error == "")
         let bandwidth = try #require(try measured.json["bandwidth_gbs"]?.doubleValue)
         #expect(bandwidth > 0)
+        #expect(try measured.json["products"]?["Q4_K"]?["gbs"]?.arrayValue?.count == 5)
         try AtomicFile.write(measured.output, to: folder("machine.json"))
         let model = try CommandTests.model()
         let plan = try minke.run(

@@ -49,8 +49,15 @@ struct Program {
         process.standardInput = FileHandle(forReadingAtPath: names[0])
         process.standardOutput = FileHandle(forWritingAtPath: names[1])
         process.standardError = FileHandle(forWritingAtPath: names[2])
+        let ending = DispatchSemaphore(value: 0)
+        process.terminationHandler = { _ in ending.signal() }
         try process.run()
-        process.waitUntilExit()
+        // Far longer than any command of a test takes, so that one that hangs is named.
+        if ending.wait(timeout: .now() + .seconds(300)) == .timedOut {
+            Issue.record("did not end: \(arguments)")
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
         func text(_ name: String) throws -> String { String(decoding: try FileSystem.readAll(name), as: UTF8.self) }
         #expect(process.terminationReason == .exit, "ended by a signal")
         return Result(status: process.terminationStatus, output: try text(names[1]), error: try text(names[2]))

@@ -4,65 +4,97 @@ import Testing
 
 @testable import MinkeEngine
 
-@Suite struct CancellationTests {
-    private static func isIdle(_ engine: Engine) async -> Bool {
-        // Ends are told within a step; a test that waits for ever fails by its time limit.
-        while engine.statistics.running + engine.statistics.waiting > 0 { await Task.yield() }
-        return engine.statistics.cacheTokensHeld == 0
+/// Requests that are given up. A turnstile holds the model while that happens.
+@Suite(.patient) struct CancellationTests {
+    /// A request that does not end by itself while a test looks.
+    private static let endless = EngineRequest(prompt: [1, 2, 3], maximumTokens: .max, ignoresStopTokens: true)
+
+    /// Nothing runs, waits or holds memory.
+    private static func isIdle(_ engine: Engine) -> Bool {
+        let statistics = engine.statistics
+        return statistics.running + statistics.waiting + statistics.cacheTokensHeld == 0
     }
 
-    @Test(.timeLimit(.minutes(15))) func leavingTheLoopFreesThePlace() async throws {
+    @Test func leavingTheLoopFreesThePlace() async throws {
         let engine = Engine(try Fixtures.model(), options: EngineOptions(maximumSequences: 1))
-        let endless = EngineRequest(prompt: [1, 2, 3], maximumTokens: 1900, ignoresStopTokens: true)
-        for await event in try engine.submit(endless) {
+        let turnstile = try await Turnstile(engine.model)
+        let left = try engine.submit(Self.endless)
+        try await turnstile.step()
+        for await event in left {
             if case .token = event { break }
         }
-        #expect(await Self.isIdle(engine))
-        #expect(engine.statistics.generatedTokens < 1900)
-        // Dropped without being listened to.
-        _ = try engine.submit(endless)
-        #expect(await Self.isIdle(engine))
-        // Its task is cancelled.
-        let stream = try engine.submit(endless)
-        let task = Task { await stream.answer() }
-        while engine.statistics.running == 0 { await Task.yield() }
-        task.cancel()
-        _ = await task.value
-        #expect(await Self.isIdle(engine))
+        #expect(engine.statistics.running == 1)
+        // Within one step, in which it gets no further token.
+        try await turnstile.step()
+        #expect(Self.isIdle(engine))
+        #expect(engine.statistics.generatedTokens == 1)
+        #expect(engine.statistics.cancelled == 1)
+
+        // Dropped without being listened to, while it runs and before that.
+        var dropped: EngineStream? = try engine.submit(Self.endless)
+        try await turnstile.step()
+        #expect(engine.statistics.running == 1 && dropped != nil)
+        dropped = nil
+        try await turnstile.step()
+        #expect(Self.isIdle(engine))
+        _ = try engine.submit(Self.endless)
+        #expect(Self.isIdle(engine))
         #expect(engine.statistics.cancelled == 3)
+
+        // Its task is cancelled.
+        let stream = try engine.submit(Self.endless)
+        let task = Task { await stream.answer() }
+        try await turnstile.step()
+        #expect(engine.statistics.running == 1)
+        task.cancel()
+        #expect(try await result { await task.value }.summary == nil)
+        try await turnstile.step()
+        #expect(Self.isIdle(engine))
+        #expect(engine.statistics.cancelled == 4)
+
+        // Nobody is left behind who would be in the way.
+        turnstile.open()
+        let next = try await engine.answer(EngineRequest(prompt: [4], maximumTokens: 3, ignoresStopTokens: true))
+        #expect(next.ids.count == 3)
     }
 
-    @Test(.timeLimit(.minutes(15))) func aWaitingRequestLeavesAtOnce() async throws {
+    @Test func aWaitingRequestLeavesAtOnce() async throws {
         let engine = Engine(try Fixtures.model(), options: EngineOptions(maximumSequences: 1, queueLimit: 1))
-        let request = EngineRequest(prompt: [1, 2, 3], maximumTokens: 300, ignoresStopTokens: true)
+        let request = EngineRequest(prompt: [1, 2, 3], maximumTokens: 20, ignoresStopTokens: true)
         let expected = try await engine.answer(request)
-        async let active = engine.answer(request)
-        while engine.statistics.running == 0 { await Task.yield() }
+        let turnstile = try await Turnstile(engine.model)
+        let active = try engine.submit(request)
+        try await turnstile.step()
         let waiting = try engine.submit(request)
+        #expect(engine.statistics.running == 1 && engine.statistics.waiting == 1)
         #expect(throws: EngineError.self) { try engine.submit(request) }
         waiting.cancel()
-        // The place in the line is free, whatever the model does.
-        let next = try engine.submit(request)
+        // The model is held: its end is told and the place in the line is free whatever the model does.
         let cancelled = await waiting.answer()
         #expect(cancelled.summary?.reason == .cancelled && cancelled.started == nil)
-        #expect(try await active.tokens == expected.tokens)
+        let next = try engine.submit(request)
+        turnstile.open()
+        #expect(await active.answer().tokens == expected.tokens)
         #expect(await next.answer().tokens == expected.tokens)
+        #expect(engine.statistics.cancelled == 1)
     }
 
-    @Test(.timeLimit(.minutes(15))) func aLongPromptEndsWithItsPiece() async throws {
+    @Test func aLongPromptEndsWithItsPiece() async throws {
         let engine = Engine(try Fixtures.model(), options: EngineOptions(prefillChunk: 16))
+        let turnstile = try await Turnstile(engine.model)
         let stream = try engine.submit(EngineRequest(prompt: Fixtures.prompt(2000)))
-        for await event in stream {
-            if case .started = event { break }
-        }
+        try await turnstile.step()
+        #expect(engine.statistics.running == 1 && engine.statistics.generatedTokens == 0)
         stream.cancel()
-        #expect(await Self.isIdle(engine))
-        #expect(engine.statistics.steps < 2000 / 16)
+        try await turnstile.step()
+        #expect(Self.isIdle(engine))
+        #expect(engine.statistics.steps == 1)
+        #expect(await stream.answer().summary?.reason == .cancelled)
     }
 
     /// Requests of all kinds that are given up at any point, in a cache too small for them; those that are not given up
     /// get what they get alone, and nothing stays behind.
-    @Test(.timeLimit(.minutes(15))) func manyComeAndGo() async throws {
+    @Test func manyComeAndGo() async throws {
         let model = try Fixtures.model()
         let engine = Engine(
             model,
@@ -79,34 +111,47 @@ import Testing
         }
         var expected: [[EngineToken]] = []
         for kind in kinds { expected.append(try await Engine(model).answer(kind).tokens) }
+        /// How many events of which request somebody waits for.
+        let guests = (0..<120).map { _ in (kind: number(kinds.count), patience: number(3) == 0 ? Int.max : number(12)) }
+        // Half of them are there before the model does anything, so that there is a line; the others come as they come.
+        let early = try model.withModel { _ in
+            try guests.prefix(60).map { guest -> EngineStream? in
+                let stream = try engine.submit(kinds[guest.kind])
+                return guest.patience > 0 ? stream : nil
+            }
+        }
         await withTaskGroup(of: Void.self) { group in
-            for _ in 0..<120 {
-                let kind = number(kinds.count)
-                let patience = number(3) == 0 ? Int.max : number(12)
-                let request = kinds[kind]
-                let wanted = expected[kind]
+            for (index, guest) in guests.enumerated() {
+                let request = kinds[guest.kind]
+                let wanted = expected[guest.kind]
+                let there = index < early.count ? early[index] : nil
                 group.addTask {
-                    guard let stream = try? engine.submit(request) else {
+                    guard guest.patience > 0 else {
+                        if index >= early.count, (try? engine.submit(request)) == nil { Issue.record("refused") }
+                        return
+                    }
+                    guard let stream = try? there ?? engine.submit(request) else {
                         Issue.record("refused")
                         return
                     }
                     var tokens: [EngineToken] = []
                     var events = 0
-                    if patience == 0 { return }
                     for await event in stream {
                         if case .token(let token) = event { tokens.append(token) }
                         events += 1
-                        if events >= patience { break }
+                        if events >= guest.patience { break }
                     }
                     #expect(tokens == Array(wanted.prefix(tokens.count)))
-                    if patience == .max { #expect(tokens.count == wanted.count) }
+                    if guest.patience == .max { #expect(tokens.count == wanted.count) }
                 }
             }
         }
-        #expect(await Self.isIdle(engine))
+        try await result { await engine.drain() }
+        #expect(Self.isIdle(engine))
         let statistics = engine.statistics
-        #expect(statistics.completed + statistics.cancelled == 120)
-        #expect(statistics.completed > 0 && statistics.cancelled > 0)
+        #expect(statistics.completed + statistics.cancelled == guests.count)
+        #expect(statistics.completed >= guests.count { $0.patience == .max })
+        #expect(statistics.cancelled >= guests.prefix(60).count { $0.patience == 0 })
         #expect(statistics.failed == 0 && statistics.refused == 0)
         #expect(statistics.cacheTokensUsed <= statistics.cacheTokensCapacity)
     }

@@ -12,7 +12,7 @@ import Testing
     import Darwin
 #endif
 
-@Suite struct ChoosingTests {
+@Suite(.patient) struct ChoosingTests {
     private func chooser(_ change: (inout EngineRequest) -> Void) throws -> TokenChooser {
         var request = EngineRequest(prompt: [0])
         change(&request)

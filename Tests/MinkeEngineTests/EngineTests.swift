@@ -5,7 +5,7 @@ import Testing
 
 @testable import MinkeEngine
 
-@Suite struct EngineTests {
+@Suite(.patient) struct EngineTests {
     @Test func answersEqualTheGenerators() async throws {
         let model = try Fixtures.model()
         let engine = Engine(model)
@@ -162,25 +162,41 @@ import Testing
         #expect(engine.statistics.cacheTokensHeld == 0)
     }
 
-    @Test func drainingFinishesAndShuttingDownCancels() async throws {
-        let model = try Fixtures.model()
-        let request = EngineRequest(prompt: Fixtures.prompt(30), maximumTokens: 50, ignoresStopTokens: true)
-        let draining = Engine(model, options: EngineOptions(maximumSequences: 2))
-        async let drained = draining.answers([request, request, request])
-        while draining.statistics.generatedTokens == 0 { await Task.yield() }
-        await draining.drain()
-        #expect(throws: EngineError.shuttingDown) { try draining.submit(request) }
-        for answer in try await drained { #expect(answer.summary?.reason == .length) }
+    @Test func drainingFinishes() async throws {
+        let engine = Engine(try Fixtures.model(), options: EngineOptions(maximumSequences: 2))
+        let request = EngineRequest(prompt: Fixtures.prompt(30), maximumTokens: 10, ignoresStopTokens: true)
+        let turnstile = try await Turnstile(engine.model)
+        let streams = try (0..<3).map { _ in try engine.submit(request) }
+        try await turnstile.step()
+        #expect(engine.statistics.running == 2 && engine.statistics.waiting == 1)
+        async let drained: Void = result { await engine.drain() }
+        turnstile.open()
+        try await drained
+        #expect(engine.statistics.completed == 3)
+        #expect(throws: EngineError.shuttingDown) { try engine.submit(request) }
+        for stream in streams { #expect(await stream.answer().summary?.reason == .length) }
+    }
 
-        let stopping = Engine(model, options: EngineOptions(maximumSequences: 1))
-        var long = request
-        long.maximumTokens = 2000
-        async let stopped = stopping.answers([long, long])
-        while stopping.statistics.generatedTokens == 0 { await Task.yield() }
-        await stopping.shutdown()
-        for answer in try await stopped { #expect(answer.summary?.reason == .cancelled) }
-        #expect(stopping.statistics.running == 0 && stopping.statistics.waiting == 0)
-        #expect(stopping.statistics.cacheTokensHeld == 0)
-        await stopping.drain()
+    @Test func shuttingDownCancels() async throws {
+        let engine = Engine(try Fixtures.model(), options: EngineOptions(maximumSequences: 1))
+        let request = EngineRequest(prompt: Fixtures.prompt(30), maximumTokens: .max, ignoresStopTokens: true)
+        let turnstile = try await Turnstile(engine.model)
+        let active = try engine.submit(request)
+        let waiting = try engine.submit(request)
+        try await turnstile.step()
+        async let stopped: Void = result { await engine.shutdown() }
+        // What waits is told at once; what runs ends with its step.
+        let unserved = await waiting.answer()
+        #expect(unserved.summary?.reason == .cancelled && unserved.started == nil)
+        #expect(engine.statistics.running == 1 && engine.statistics.waiting == 0)
+        #expect(throws: EngineError.shuttingDown) { try engine.submit(request) }
+        turnstile.open()
+        try await stopped
+        let answer = await active.answer()
+        #expect(answer.summary?.reason == .cancelled && answer.tokens.count == 1)
+        #expect(engine.statistics.running == 0 && engine.statistics.cacheTokensHeld == 0)
+        #expect(engine.statistics.cancelled == 2)
+        // There is nothing left to wait for.
+        try await result { await engine.drain() }
     }
 }

@@ -103,9 +103,9 @@ extension EngineStream {
 extension Engine {
     func answer(_ request: EngineRequest) async throws -> Answer { await (try submit(request)).answer() }
 
-    /// Answers to requests that are made at once, in their order.
+    /// Answers to requests that are made at once, in their order: all are there before the next step.
     func answers(_ requests: [EngineRequest]) async throws -> [Answer] {
-        let streams = try requests.map { try submit($0) }
+        let streams = try model.withModel { _ in try requests.map { try submit($0) } }
         return await withTaskGroup(of: (Int, Answer).self) { group in
             for (index, stream) in streams.enumerated() { group.addTask { (index, await stream.answer()) } }
             return await group.reduce(into: [Answer](repeating: Answer(), count: requests.count)) { $0[$1.0] = $1.1 }

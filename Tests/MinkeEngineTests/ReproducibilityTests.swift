@@ -7,7 +7,7 @@ import Testing
 
 /// What a request gets depends neither on other requests nor on the cache: to the last bit, which the log-probabilities
 /// show.
-@Suite(.serialized) struct ReproducibilityTests {
+@Suite(.serialized, .patient) struct ReproducibilityTests {
     /// Prompts that end within, at and beyond the places where prompts are cut, some with a common beginning.
     static func requests(_ lengths: [Int], tokens: Int, temperature: Double, limit: Int32 = 256) -> [EngineRequest] {
         lengths.enumerated().map { index, length in

@@ -3,7 +3,7 @@ import Testing
 
 @testable import MinkeEngine
 
-@Suite struct SharingTests {
+@Suite(.patient) struct SharingTests {
     private func request(_ prompt: [Int32], scope: String = "a") -> EngineRequest {
         EngineRequest(prompt: prompt, maximumTokens: 3, ignoresStopTokens: true, scope: scope)
     }

@@ -14,7 +14,7 @@ import Testing
 #endif
 
 /// Models whose experts do not all fit in memory.
-@Suite(.serialized) struct StreamedModelTests {
+@Suite(.serialized, .patient) struct StreamedModelTests {
     @Test func answersEqualThoseOfTheWholeModel() async throws {
         var template = Array("/tmp/minke-tests-XXXXXX".utf8CString)
         try #require(mkdtemp(&template) != nil)

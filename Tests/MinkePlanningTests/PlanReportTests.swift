@@ -38,6 +38,14 @@ import Testing
         }
     }
 
+    @Test func whatTheUserSetIsSaidToBeTheUsers() throws {
+        let report = try reports()[0].choosing(["--pue", "--save"])
+        let pue = try #require(report.assumptions.first { $0.option == "--pue" })
+        #expect(pue.source.hasPrefix("the user; otherwise: "))
+        let others = report.assumptions.filter { $0.option != "--pue" }
+        #expect(!others.isEmpty && others.allSatisfy { !$0.source.hasPrefix("the user") })
+    }
+
     @Test func namesOfStrangersStayText() throws {
         var shape = try #require(ModelShape.named("llama-3.1-8b"))
         shape.name = "<b onload=\"x\">&"

@@ -21,6 +21,26 @@ import Testing
         }
     }
 
+    /// Codes, scales and offsets at the ends of their ranges under activations that all have the largest code: integer
+    /// sums must hold what comes together then.
+    @Test func sumsHoldTheLargestProducts() async {
+        await #expect(processExitsWith: .success) {
+            let one: UInt16 = 0x3C00
+            let twenty: UInt16 = 0x4D00
+            for format in StoredFormat.blocked where format.code != Int32(MinkeStoredMXFP4) {
+                for byte in [0xFF, 0x3F, 0x9C] as [UInt8] {
+                    for factors in [[one, one], [one, twenty], [one, twenty | 0x8000], [one | 0x8000, twenty]] {
+                        var numbers = Numbers(3)
+                        let weight = try numbers.stored(format, 5, 256, filling: byte, factors: factors)
+                        let x = Tensor(
+                            (0..<40 * 256).map { $0 < 20 * 256 ? 1 : -1 }, rows: 40, columns: 256, type: .float32)
+                        StoredCase("\(format), bytes \(byte), factors \(factors)", weight, x).check()
+                    }
+                }
+            }
+        }
+    }
+
     /// Rows that begin within a block of 128 × 128 keep that block's factor.
     @Test func scaledBlocksCountFromTheWholeMatrix() async throws {
         await #expect(processExitsWith: .success) {
@@ -111,9 +131,14 @@ private struct StoredCase {
     let expected: (value: Matrix, terms: Matrix)
 
     init(_ label: String, _ weight: StoredRows, _ numbers: inout Numbers) {
+        self.init(label, weight, numbers.tensor(40, weight.columns))
+    }
+
+    /// - Parameter x: 40 rows.
+    init(_ label: String, _ weight: StoredRows, _ x: Tensor) {
         self.label = label
         self.weight = weight
-        x = numbers.tensor(40, weight.columns)
+        self.x = x
         let decoded = Matrix(weight.decoded())
         expected = (
             Matrix(x).timesTransposed(decoded), Matrix(x).absolute.timesTransposed(decoded.absolute)

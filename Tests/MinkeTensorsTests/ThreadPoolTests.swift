@@ -10,7 +10,7 @@ import Testing
         defer { pool.resize(to: 1) }
         let counts = UnsafeMutablePointer<Int>.allocate(capacity: 64)
         defer { counts.deallocate() }
-        for width in [1, 2, 5, 3, 1, 4] {
+        for width in [1, 2, 5, 3, 1, 16] {
             pool.resize(to: width)
             #expect(pool.width == width)
             var wrong = 0

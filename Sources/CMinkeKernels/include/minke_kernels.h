@@ -219,13 +219,18 @@ typedef struct {
                       int64_t baseStride);
     /// One panel of Wᵀ from rows [n0, n0 + 32) of n, in float or bfloat16.
     void (*packStored)(const MinkeStored *, int64_t n, int64_t n0, void *panel, int32_t panelType);
-    /// Products in 8 bits, null where the processor has no dot products of bytes; see minkeBytePanelBytes.
+    /// Products of blocks in integers, null where the processor has no instructions that make them pay: activations and
+    /// panels of 32 weight rows are brought to integers with scales, in layouts that the instruction set chooses.
+    int64_t (*byteRowBytes)(int64_t depth);
+    int64_t (*bytePanelBytes)(int32_t format, int64_t depth);
+    /// Rows [row0, row1) of x, byteRowBytes each, with minkeByteBlocks scales each.
     void (*quantizeRows)(const float *x, int64_t stride, int64_t depth, uint8_t *codes, float *scales, int64_t row0,
                          int64_t row1);
     void (*packBytes)(const MinkeStored *, int64_t n, int64_t n0, void *panel);
-    void (*productBytes)(const uint8_t *codes, const float *scales, int64_t depth, int64_t row0, int64_t row1,
-                         const void *panel, int64_t columns, float *out, int64_t outStride, const float *base,
-                         int64_t baseStride);
+    /// `format` is that of the panel's weights.
+    void (*productBytes)(const uint8_t *codes, const float *scales, int32_t format, int64_t depth, int64_t row0,
+                         int64_t row1, const void *panel, int64_t columns, float *out, int64_t outStride,
+                         const float *base, int64_t baseStride);
 
     // Optimiser.
     void (*adamW)(float *w, const float *g, float *m, float *v, const MinkeAdamW *, int64_t count);
@@ -237,7 +242,9 @@ typedef struct {
     // Measured peaks: floating-point operations done by `repeats` rounds of register-only work.
     double (*peakFloat32)(int64_t repeats);
     double (*peakBFloat16)(int64_t repeats);
-    double (*peakBytes)(int64_t repeats); ///< null where products in 8 bits are
+    double (*peakBytes)(int64_t repeats); ///< null where products of blocks in integers are
+    /// Whether there are dot products of bfloat16, so that panels of it are faster than panels of float.
+    bool hasBFloat16Dots;
 } MinkeKernels;
 
 /// The kernels in force: the best the processor has, or those that MINKE_ISA names.
@@ -275,13 +282,9 @@ int64_t minkeAttentionScratch(int64_t tokens, int64_t keyWidth, int64_t sharedWi
 static inline int64_t minkeActivationRuns(int64_t depth) { return (depth + 255) / 256 * 8; }
 /// Bytes of such a row: codes, scale and scaled sum of every run of 32 is kept per 16.
 static inline int64_t minkeActivationBytes(int64_t depth) { return minkeActivationRuns(depth) * (32 + 16); }
-/// Depths that share a scale in 8-bit products, and how many such blocks a depth has.
+/// Depths for which rows in integers have room for a scale, and how many such blocks a depth has.
 enum { MinkeByteBlock = 128 };
 static inline int64_t minkeByteBlocks(int64_t depth) { return (depth + MinkeByteBlock - 1) / MinkeByteBlock; }
-/// Bytes of one panel of 32 columns in 8 bits: per block the words, then 32 corrections and 32 scales.
-static inline int64_t minkeBytePanelBytes(int64_t depth) {
-    return minkeByteBlocks(depth) * (MinkeByteBlock * MinkePanelWidth + MinkePanelWidth * 8);
-}
 
 /// Tells the processor that this thread is spinning.
 static inline void minkeRelax(void) {

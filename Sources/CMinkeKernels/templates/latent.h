@@ -12,6 +12,12 @@ enum { Lanes = MinkeLanes, LaneVectors = MinkeLanes / WIDTH };
 enum { ScoreTile = 24, ScoreTail = 8 };
 /// Lanes and vectors of columns that are mixed together.
 enum { MixLanes = 8, MixVectors = 2 };
+#elif WIDTH == 8
+enum { ScoreTile = 6, ScoreTail = 2 };
+enum { MixLanes = 6, MixVectors = 2 };
+/// Depths for which bfloat16 is widened before it is multiplied, all of DeepSeek's at once: rows of the cache are then read
+/// once, tile by tile, and fetched this many tiles ahead.
+enum { WidenedDepth = 576, TilesAhead = 2 };
 #else
 enum { ScoreTile = 4, ScoreTail = 4 };
 enum { MixLanes = 4, MixVectors = 2 };
@@ -64,8 +70,8 @@ INLINE void scoreTile(const int type, const int rows, const char *row, int64_t r
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int v = 0; v < LaneVectors; v++) sums[i][v] = (Floats){0};
     // Four rows an address: the others are reached by multiples of the distance.
-    const char *at[ScoreTile / 4];
-    UNROLL for (int g = 0; g < rows / 4; g++) at[g] = row + 4 * g * rowBytes;
+    const char *at[(ScoreTile + 3) / 4];
+    UNROLL for (int g = 0; g < (rows + 3) / 4; g++) at[g] = row + 4 * g * rowBytes;
     const char *next = row + rows * rowBytes;
     for (int64_t k = 0; k < words; k++, queries += Lanes) {
         // The rows of the next tile: too many streams for the processor to foresee.
@@ -163,28 +169,71 @@ INLINE void mixPairs(const char *rows, int64_t rowBytes, int64_t count, const Wo
 }
 #endif
 
-/// mixed[MixLanes][MixVectors·WIDTH columns] of rows in `type`.
-INLINE void mixRows(const int type, const char *rows, int64_t rowBytes, int64_t count, const float *weights,
-                    float *mixed, int64_t mixedStride) {
+/// mixed[lanes][MixVectors·WIDTH columns] of rows in `type`, lanes at most MixLanes.
+INLINE void mixRows(const int type, const int lanes, const char *rows, int64_t rowBytes, int64_t count,
+                    const float *weights, float *mixed, int64_t mixedStride) {
     Floats sums[MixLanes][MixVectors];
-    UNROLL for (int l = 0; l < MixLanes; l++)
+    UNROLL for (int l = 0; l < lanes; l++)
         UNROLL for (int v = 0; v < MixVectors; v++) sums[l][v] = (Floats){0};
     for (int64_t t = 0; t < count; t++, rows += rowBytes, weights += Lanes) {
         Floats values[MixVectors];
         UNROLL for (int v = 0; v < MixVectors; v++)
             values[v] = type == MinkeBFloat16 ? (Floats)(__builtin_convertvector(((const Halves *)rows)[v], Words) << 16)
                                               : ((const Floats *)rows)[v];
-        UNROLL for (int l = 0; l < MixLanes; l++)
+        UNROLL for (int l = 0; l < lanes; l++)
             UNROLL for (int v = 0; v < MixVectors; v++) sums[l][v] = sums[l][v] + weights[l] * values[v];
     }
-    UNROLL for (int l = 0; l < MixLanes; l++)
+    UNROLL for (int l = 0; l < lanes; l++)
         UNROLL for (int v = 0; v < MixVectors; v++) ((Floats *)(mixed + l * mixedStride))[v] = sums[l][v];
 }
+
+#if WIDTH == 8
+/// Scores of bfloat16 rows, widened piece by piece.
+static void scoreWidened(const MinkeLatentChunk *p, float *scores) {
+    _Alignas(64) float queries[WidenedDepth * Lanes], values[ScoreTile * WidenedDepth] = {0}, part[ScoreTile * Lanes];
+    for (int64_t start = 0; start < p->width; start += WidenedDepth) {
+        int64_t depth = smaller(WidenedDepth, p->width - start);
+        const uint32_t *packed = (const uint32_t *)p->queries + start / 2 * Lanes;
+        for (int64_t k = 0; k < depth; k++)
+            UNROLL for (int v = 0; v < LaneVectors; v++) {
+                Words words = ((const Words *)(packed + k / 2 * Lanes))[v];
+                ((Floats *)(queries + k * Lanes))[v] = (Floats)(k % 2 ? words & 0xFFFF0000u : words << 16);
+            }
+        for (int64_t t = 0; t < p->count; t += ScoreTile) {
+            int64_t rows = smaller(ScoreTile, p->count - t);
+            if (start == 0) {
+                // Tiles to come, whole: their pieces are too many streams for the processor to foresee.
+                const char *next = (const char *)((const uint16_t *)p->rows + (t + TilesAhead * ScoreTile) * p->stride);
+                for (int64_t line = 0; line < ScoreTile * p->stride * 2; line += 64) __builtin_prefetch(next + line, 0, 2);
+            }
+            for (int64_t i = 0; i < rows; i++) {
+                const uint16_t *row = (const uint16_t *)p->rows + (t + i) * p->stride + start;
+                // Up to a vector past the end is read, which the cache has room for, and not used.
+                for (int64_t k = 0; k < depth; k += WIDTH)
+                    *(Floats *)(values + i * WidenedDepth + k) =
+                        (Floats)(__builtin_convertvector(*(const Halves *)(row + k), Words) << 16);
+            }
+            // Rows that are not there are what was there before; their scores go nowhere.
+            scoreTile(MinkeFloat32, ScoreTile, (const char *)values, WidenedDepth * 4, (const uint32_t *)queries, depth, part);
+            for (int64_t i = 0; i < rows * LaneVectors; i++) {
+                Floats *to = (Floats *)(scores + t * Lanes) + i;
+                *to = start > 0 ? *to + ((const Floats *)part)[i] : ((const Floats *)part)[i];
+            }
+        }
+    }
+}
+#endif
 
 INLINE void attendTyped(const int type, const MinkeLatentChunk *p) {
     _Alignas(64) float scores[MinkeCacheChunk * Lanes];
     int64_t size = type == MinkeBFloat16 ? 2 : 4, rowBytes = p->stride * size, words = minkeWords(p->width, type), t = 0;
     const char *rows = p->rows;
+#if WIDTH == 8
+    if (type == MinkeBFloat16) {
+        scoreWidened(p, scores);
+        t = p->count;
+    }
+#endif
     for (; t + ScoreTile <= p->count; t += ScoreTile)
         scoreTile(type, ScoreTile, rows + t * rowBytes, rowBytes, p->queries, words, scores + t * Lanes);
     for (; t < p->count; t += ScoreTail)
@@ -200,9 +249,13 @@ INLINE void attendTyped(const int type, const MinkeLatentChunk *p) {
         return;
     }
 #endif
+    // Groups of lanes of nearly equal size.
+    enum { Groups = (Lanes + MixLanes - 1) / MixLanes };
     for (int64_t c = 0; c < columns; c += MixVectors * WIDTH)
-        for (int l = 0; l < Lanes; l += MixLanes)
-            mixRows(type, rows + c * size, rowBytes, p->count, scores + l, p->mixed + l * columns + c, columns);
+        UNROLL for (int g = 0; g < Groups; g++) {
+            const int l = Lanes * g / Groups, lanes = Lanes * (g + 1) / Groups - l;
+            mixRows(type, lanes, rows + c * size, rowBytes, p->count, scores + l, p->mixed + l * columns + c, columns);
+        }
 }
 
 static void attendLatents(const MinkeLatentChunk *p) { WITH_TYPE(p->type, T, attendTyped(T, p)); }

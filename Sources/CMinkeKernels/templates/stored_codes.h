@@ -117,20 +117,29 @@ INLINE Octet octet(uint32_t low, uint32_t high) {
 
 /// The IEEE binary16 numbers `offset` bytes into eight blocks.
 INLINE Eight halvesAt(const uint8_t *const at[8], int64_t offset) {
+#if HAS_MADD
+    // Put together in a register: reading what narrower stores wrote would wait for them.
+    __m128i bits = _mm_cvtsi32_si128(bits16(at[0] + offset));
+    bits = _mm_insert_epi16(bits, bits16(at[1] + offset), 1);
+    bits = _mm_insert_epi16(bits, bits16(at[2] + offset), 2);
+    bits = _mm_insert_epi16(bits, bits16(at[3] + offset), 3);
+    bits = _mm_insert_epi16(bits, bits16(at[4] + offset), 4);
+    bits = _mm_insert_epi16(bits, bits16(at[5] + offset), 5);
+    bits = _mm_insert_epi16(bits, bits16(at[6] + offset), 6);
+    bits = _mm_insert_epi16(bits, bits16(at[7] + offset), 7);
+    return (Eight)_mm256_cvtph_ps(bits);
+#else
     Eight result;
-#if HAS_MADD || HAS_NEON
+#if HAS_NEON
     uint16_t bits[8];
     for (int j = 0; j < 8; j++) bits[j] = bits16(at[j] + offset);
-#if HAS_MADD
-    return (Eight)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)bits));
-#else
     vst1q_f32((float *)&result, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(bits))));
     vst1q_f32((float *)&result + 4, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(bits + 4))));
-#endif
 #else
     for (int j = 0; j < 8; j++) result[j] = half(at[j] + offset);
 #endif
     return result;
+#endif
 }
 
 INLINE OpenScales scalesOfWide(const int format, const uint8_t *b) {

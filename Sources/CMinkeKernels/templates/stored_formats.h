@@ -26,7 +26,7 @@ INLINE void dotRange(const int format, const bool wide, const int rows, const Mi
         case 2: dotRange(MinkeStored##name, wide, 2, w, n0, n1, a, to); break;                               \
         case 3: dotRange(MinkeStored##name, wide, 3, w, n0, n1, a, to); break;                               \
         case 4: dotRange(MinkeStored##name, wide, 4, w, n0, n1, a, to); break;                               \
-        default: dotRange(MinkeStored##name, wide, DotRows, w, n0, n1, a, to);                               \
+        default: if (DotRows > 4) dotRange(MinkeStored##name, wide, DotRows, w, n0, n1, a, to);              \
         }                                                                                                    \
     }
 DOT_FORMAT(Q4_0, false) DOT_FORMAT(Q4_1, false) DOT_FORMAT(Q5_0, false) DOT_FORMAT(Q5_1, false)

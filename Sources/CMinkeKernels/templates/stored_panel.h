@@ -2,6 +2,16 @@
 // depths, multiplied with rows of activations quantised alike. Integer sums run over 128 depths, so that scales cost
 // little, and 8 bits with such short blocks lose far less than the formats' own few bits did.
 
+enum { BytePanelBlock = MinkeByteBlock * MinkePanelWidth + MinkePanelWidth * 8 };
+
+static int64_t byteRowBytes(int64_t depth) { return minkeByteBlocks(depth) * MinkeByteBlock; }
+
+/// Per block of depths the words, then 32 corrections and 32 scales.
+static int64_t bytePanelBytes(int32_t format, int64_t depth) {
+    (void)format;
+    return minkeByteBlocks(depth) * BytePanelBlock;
+}
+
 /// Quantises rows of activations to unsigned codes (zero is 128) with a scale per 128 depths.
 static void quantizeRows(const float *x, int64_t stride, int64_t depth, uint8_t *codes, float *scales, int64_t row0,
                          int64_t row1) {
@@ -70,8 +80,6 @@ INLINE void requantize(const int format, OpenBlock o, int8_t *out, float *scale0
     }
 }
 
-enum { BytePanelBlock = MinkeByteBlock * MinkePanelWidth + MinkePanelWidth * 8 };
-
 INLINE void packBytesOf(const int format, const bool wide, const MinkeStored *w, int64_t n, int64_t n0, char *panel) {
     int64_t blocks = minkeByteBlocks(w->depth), wideBlocks = (w->depth + 255) / 256;
     _Alignas(64) int8_t rows[16][256];
@@ -115,7 +123,7 @@ INLINE void packBytesOf(const int format, const bool wide, const MinkeStored *w,
     }
 }
 
-/// Rows [n0, n0 + 32) of block-format weights as one panel in 8 bits (minkeBytePanelBytes); rows past `n` are zero.
+/// Rows [n0, n0 + 32) of block-format weights as one panel in 8 bits (bytePanelBytes); rows past `n` are zero.
 static void packBytes(const MinkeStored *w, int64_t n, int64_t n0, void *panel) {
     switch (w->format) {
 #define CASE(name, wide) case MinkeStored##name: packBytesOf(MinkeStored##name, wide, w, n, n0, panel); return;
@@ -167,9 +175,10 @@ INLINE void byteTile(const int rows, const uint8_t *a, const float *scales, int6
 }
 
 /// out[row][0 ..< columns] = x[row]·panel (+ base) for quantised rows [row0, row1), columns at most 32.
-static void productBytes(const uint8_t *codes, const float *scales, int64_t depth, int64_t row0, int64_t row1,
-                         const void *panel, int64_t columns, float *out, int64_t outStride, const float *base,
-                         int64_t baseStride) {
+static void productBytes(const uint8_t *codes, const float *scales, int32_t format, int64_t depth, int64_t row0,
+                         int64_t row1, const void *panel, int64_t columns, float *out, int64_t outStride,
+                         const float *base, int64_t baseStride) {
+    (void)format;
     int64_t blocks = minkeByteBlocks(depth), count = row1 - row0, tiles = (count + ByteTileRows - 1) / ByteTileRows;
     for (int64_t t = 0; t < tiles; t++) {
         int64_t row = row0 + count * t / tiles;

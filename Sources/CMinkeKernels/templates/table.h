@@ -36,6 +36,29 @@ static double peakBFloat16(int64_t repeats) {
 #endif
 }
 
+#if HAS_MADD_KERNELS
+/// Products of bytes, and their sums in 16 bits.
+static double peakBytes(int64_t repeats) {
+    enum { Count = 12 };
+    __m256i sums[Count], x = _mm256_set1_epi8(1);
+    for (int i = 0; i < Count; i++) sums[i] = _mm256_setzero_si256();
+    for (int64_t r = 0; r < repeats; r++) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < Count; i++) {
+            __m256i products = _mm256_maddubs_epi16(x, x);
+            __asm__ volatile("" : "+x"(products)); // else computed once
+            sums[i] = _mm256_add_epi16(sums[i], products);
+        }
+        __asm__ volatile("" : "+x"(x)::"memory");
+    }
+    int total = 0;
+    for (int i = 0; i < Count; i++) total += _mm256_extract_epi16(sums[i], 0);
+    volatile int sink = total;
+    (void)sink;
+    return (double)repeats * Count * 64;
+}
+#endif
+
 #if HAS_DOT
 static double peakBytes(int64_t repeats) {
     enum { Count = 24 };
@@ -94,7 +117,9 @@ const MinkeKernels TABLE(ISA) = {
     .quantizeActivations = quantizeActivations,
     .dotStored = dotStored,
     .packStored = packStored,
-#if HAS_DOT
+#if HAS_DOT || HAS_MADD_KERNELS
+    .byteRowBytes = byteRowBytes,
+    .bytePanelBytes = bytePanelBytes,
     .quantizeRows = quantizeRows,
     .packBytes = packBytes,
     .productBytes = productBytes,
@@ -110,4 +135,5 @@ const MinkeKernels TABLE(ISA) = {
     .axpby = axpby,
     .peakFloat32 = peakFloat32,
     .peakBFloat16 = peakBFloat16,
+    .hasBFloat16Dots = HAS_DOT,
 };

@@ -104,23 +104,27 @@ extension Comparison {
             }
         }
         if let scenario {
-            let file = scenario.name
-            list += [
-                Assumption(
-                    "models a year", Quantity.significant(scenario.modelsPerYear), source: file,
-                    option: "\"models_per_year\""),
-                Assumption(
-                    "organisations", Quantity.count(scenario.organisations), source: file, option: "\"organisations\""),
-                Assumption(
-                    "all hours over final runs", Quantity.significant(scenario.development),
-                    source: "OLMo 3: 82.2 % of the compute outside final runs", option: "\"development\""),
-                Assumption(
-                    "devices at work", Quantity.percent(scenario.occupancy), source: "a round figure",
-                    option: "\"occupancy\""),
-                Assumption(
-                    "grid", "\(Quantity.significant(scenario.gridKilograms)) kg CO2/kWh",
-                    source: "a round figure near the world's mean [D]", option: "\"grid_kg_per_kwh\""),
-            ]
+            for (name, key, value, source) in [
+                (
+                    "models a year", "models_per_year", Quantity.significant(scenario.modelsPerYear),
+                    "one, if none is said"
+                ),
+                ("organisations", "organisations", Quantity.count(scenario.organisations), "one, if none is said"),
+                (
+                    "all hours over final runs", "development", Quantity.significant(scenario.development),
+                    "OLMo 3: 82.2 % of the compute outside final runs (arXiv 2605.01158)"
+                ),
+                ("devices at work", "occupancy", Quantity.percent(scenario.occupancy), "a round figure"),
+                (
+                    "grid", "grid_kg_per_kwh", "\(Quantity.significant(scenario.gridKilograms)) kg CO2/kWh",
+                    "a round figure near the world's mean [D]"
+                ),
+            ] {
+                list.append(
+                    Assumption(
+                        name, value, source: scenario.given.contains(key) ? "the file of \(scenario.name)" : source,
+                        option: "\"\(key)\" of --scenario"))
+            }
         }
         return list
     }

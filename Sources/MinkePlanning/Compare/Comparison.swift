@@ -67,6 +67,8 @@ public struct Scenario: Sendable {
     public var gridKilograms = 0.4
     /// What the file says of the runs themselves: `tokens`, `chip`, `mfu`, `price`, `count`, `sequence`.
     public var run = JSON.Object()
+    /// The keys that the file has.
+    public private(set) var given: Set<String> = []
 
     public init() {}
 
@@ -86,6 +88,7 @@ public struct Scenario: Sendable {
             }
             run[key] = value
         }
+        given = Set(object.keys)
         name = object["name"]?.stringValue ?? FileSystem.name(of: path)
         modelsPerYear = try object.positive("models_per_year", at: path) ?? modelsPerYear
         organisations = try object.positive("organisations", at: path) ?? organisations

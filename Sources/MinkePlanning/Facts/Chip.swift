@@ -34,6 +34,8 @@ public struct Chip: Sendable, Equatable {
     /// 10⁹ bytes a second to other devices of the node.
     public var interconnectGBs: Double?
     public var rent: Rent?
+    /// What was measured of a processor that runs models by itself.
+    public var rates: ProcessorRates?
     public var confidence: Confidence
     public var source: String
     public var notes: String

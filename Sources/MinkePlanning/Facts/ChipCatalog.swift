@@ -7,7 +7,8 @@ public struct ChipCatalog: Sendable {
     public init(_ chips: [Chip] = Chip.known) { self.chips = chips }
 
     /// The known chips behind those of a JSON file: an object, or an array of them, with `id` and any of `name`,
-    /// `memory_gb`, `bandwidth_gbs`, `tdp`, `fp32_tflops`, `bf16_tflops`, `fp8_tflops`, `int8_tops`, `achievable`, `price`.
+    /// `memory_gb`, `bandwidth_gbs`, `tdp`, `fp32_tflops`, `bf16_tflops`, `fp8_tflops`, `int8_tops`, `achievable`, `price`,
+    /// `source`; of a processor `products` and `attention_tflops` (``ProcessorRates``).
     ///
     /// - Throws: ``InputError`` naming the entry and key that is wrong.
     public init(path: String) throws {
@@ -43,8 +44,7 @@ public struct ChipCatalog: Sendable {
         guard let object = json.objectValue else { throw InputError("is not an object", at: place) }
         let known: Set = [
             "id", "name", "memory_gb", "bandwidth_gbs", "tdp", "fp32_tflops", "bf16_tflops", "fp8_tflops", "int8_tops",
-            "achievable",
-            "price", "source",
+            "achievable", "price", "source", "products", "attention_tflops",
         ]
         if let key = object.keys.first(where: { !known.contains($0) }) {
             throw InputError(
@@ -55,7 +55,7 @@ public struct ChipCatalog: Sendable {
         func number(_ key: String) throws -> Double? { try object.positive(key, at: place) }
         let achievable = try number("achievable")
         if let achievable, achievable > 1 { throw InputError("\"achievable\" is a share of 1 at most", at: place) }
-        return Chip(
+        var chip = Chip(
             id: id, name: object["name"]?.stringValue ?? id, memoryGB: try number("memory_gb"),
             bandwidthGBs: try number("bandwidth_gbs"), tdpWatts: try number("tdp"),
             float32: try number("fp32_tflops"),
@@ -65,6 +65,8 @@ public struct ChipCatalog: Sendable {
                 Chip.Rent(low: $0, typical: $0, high: $0, date: "the user's", source: place)
             },
             confidence: .a, source: object["source"]?.stringValue ?? place)
+        chip.rates = try ProcessorRates(object, at: place)
+        return chip
     }
 }
 

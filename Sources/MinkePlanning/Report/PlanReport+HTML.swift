@@ -8,7 +8,7 @@ extension PlanReport {
             "<figure><figcaption>\(PlanMarkup.escaped($0.title))</figcaption>\($0.svg())</figure>"
         }
         let assumed = assumptions.map {
-            "<tr><th>\(PlanMarkup.escaped($0.name))</th><td>\(PlanMarkup.escaped($0.value))</td>"
+            "<tr><th>\(PlanMarkup.escaped($0.name))</th><td class=\"text\">\(PlanMarkup.escaped($0.value))</td>"
                 + "<td class=\"text\"><code>\(PlanMarkup.escaped($0.option))</code></td>"
                 + "<td class=\"text\">\(PlanMarkup.escaped($0.source))</td></tr>"
         }
@@ -18,10 +18,12 @@ extension PlanReport {
             <html lang="en"><head><meta charset="utf-8"/>
             <meta name="viewport" content="width=device-width, initial-scale=1"/>
             <title>\(title)</title><style>\(Self.style)</style></head><body><main>
-            <h1>\(title)</h1><p class="headline">\(PlanMarkup.escaped(headline))</p>
+            <h1>\(title)</h1>\(headline.isEmpty ? "" : "<p class=\"headline\">\(PlanMarkup.escaped(headline))</p>")
             \(cautions.isEmpty ? "" : "<ul class=\"warnings\">\(cautions)</ul>")
             <div class="plots">\(figures.joined())</div>
+            \(drawings.map { "<figure class=\"scroll\">\($0)</figure>" }.joined())
             \(tables)
+            \(notes.map { "<p class=\"headline\">\(PlanMarkup.escaped($0))</p>" }.joined())
             \(assumed.isEmpty ? "" : "<section><h2>Assumed</h2><div class=\"scroll\"><table>\(assumed.joined())</table></div></section>")
             </main></body></html>
 
@@ -49,10 +51,10 @@ extension PlanReport {
         *{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--text);line-height:1.5;
         font-family:system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}
         main{max-width:1100px;margin:0 auto;padding:40px 20px 64px}h1{font-size:1.7rem;margin:0;line-height:1.25}
-        h2{font-size:1.1rem;margin:0 0 10px}section{margin-top:36px}.headline{font-size:1.05rem;color:var(--muted)}
+        h2{font-size:1.1rem;margin:0 0 10px}h2::first-letter{text-transform:uppercase}section{margin-top:36px}.headline{font-size:1.05rem;color:var(--muted)}
         .warnings{border-left:4px solid var(--c1);margin:16px 0;padding:6px 0 6px 28px}
         .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,460px),1fr));gap:16px}
-        figure{margin:0;padding:16px;background:var(--card);border:1px solid var(--rule);border-radius:10px}
+        figure{margin:16px 0 0;padding:16px;background:var(--card);border:1px solid var(--rule);border-radius:10px}
         figcaption{font-weight:600;font-size:.95rem}svg{display:block;width:100%;height:auto}
         svg text{font-size:12px;fill:var(--muted)}svg .end{text-anchor:end}svg .middle{text-anchor:middle}
         .grid{stroke:var(--rule);fill:none}.line{fill:none;stroke-width:2.2;stroke-linejoin:round}

@@ -22,6 +22,10 @@ public struct PlanReport: Sendable {
     public var assumptions: [Assumption]
     public var warnings: [String]
     public var plots: [PlanPlot] = []
+    /// SVG elements for the page alone, as wide as it is.
+    public var drawings: [String] = []
+    /// Sentences for the page alone, below the tables.
+    public var notes: [String] = []
     /// The figures without units in their values: keys carry them.
     public var figures: JSON.Object
 
@@ -47,6 +51,12 @@ public struct Assumption: Sendable {
     /// How the reader changes it.
     public var option: String
 
+    /// The source of what the user has set.
+    public static let user = "the user"
+
+    /// The options by their names.
+    var options: [String] { option.split(separator: ",").map { String($0.drop { $0 == " " }) } }
+
     public init(_ name: String, _ value: String, source: String, option: String) {
         self.name = name
         self.value = value
@@ -56,6 +66,16 @@ public struct Assumption: Sendable {
 }
 
 extension PlanReport {
+    /// The same report, which says of each figure that one of these options has set who set it.
+    public func choosing(_ options: Set<String>) -> PlanReport {
+        var report = self
+        for (index, assumption) in assumptions.enumerated() where assumption.source != Assumption.user {
+            guard !options.isDisjoint(with: assumption.options) else { continue }
+            report.assumptions[index].source = "\(Assumption.user); otherwise: \(assumption.source)"
+        }
+        return report
+    }
+
     /// One object: the figures, then `assumptions` and `warnings`.
     public var json: JSON {
         var json = figures

@@ -130,11 +130,6 @@ extension ServingPlan {
                 "bandwidth", "\(Quantity.significant(chip.bandwidthGBs ?? .nan)) GB/s", source: "of the chip",
                 option: "--bandwidth-gbs"),
             Assumption(
-                "bandwidth reached", Quantity.percent(bandwidthShare), source: bandwidthSource,
-                option: "--bandwidth-share"),
-            Assumption(
-                "peak reached", Quantity.percent(computeShare), source: computeSource, option: "--compute-share"),
-            Assumption(
                 "weights", "\(Quantity.significant(weightBits)) bits", source: weightSource, option: "--weight-bits"),
             Assumption("cache", "\(Quantity.significant(cacheBits)) bits", source: "bf16", option: "--cache-bits"),
             Assumption(
@@ -164,15 +159,14 @@ extension ServingPlan {
                 "shape", shape.name, source: "\(shape.source) [\(shape.confidence.rawValue)]",
                 option: "--model, --params"),
         ]
+        if let processor {
+            list.replaceSubrange(1...2, with: measured(processor))
+        } else {
+            list.insert(contentsOf: shares, at: 3)
+        }
         if let price {
             list.append(
                 Assumption("price", "\(Quantity.dollars(price)) an hour", source: priceSource, option: "--price"))
-        }
-        if let weightRate {
-            list.append(
-                Assumption(
-                    "weights opened", "\(Quantity.bytes(weightRate))/s", source: weightRateSource,
-                    option: "--weight-gbs"))
         }
         if let rival {
             list.append(
@@ -184,6 +178,43 @@ extension ServingPlan {
                     option: "--api, --api-input, --api-cached, --api-output"))
         }
         return list
+    }
+
+    /// How much of the limits is reached.
+    private var shares: [Assumption] {
+        [
+            Assumption(
+                "bandwidth reached", Quantity.percent(bandwidthShare), source: bandwidthSource,
+                option: "--bandwidth-share"),
+            Assumption(
+                "peak reached", Quantity.percent(computeShare), source: computeSource, option: "--compute-share"),
+        ]
+            + (weightRate.map {
+                [
+                    Assumption(
+                        "weights opened", "\(Quantity.bytes($0))/s", source: "the user", option: "--weight-gbs")
+                ]
+            } ?? [])
+    }
+
+    /// What takes the place of shares where products were measured.
+    private func measured(_ rates: ProcessorRates) -> [Assumption] {
+        let types = storedParts.isEmpty ? [""] : storedParts.map(\.type)
+        let used = types.map { rates.product(type: $0, bits: weightBits).type }
+        return rates.products.filter { used.contains($0.type) }.map { product in
+            Assumption(
+                "products, \(product.type)",
+                product.points.map {
+                    "\(Quantity.trimmed(Quantity.significant($0.bytesPerSecond / 1e9)))"
+                }.joined(separator: ", ") + " GB/s",
+                source: "weights passed with "
+                    + product.points.map { Quantity.fixed($0.rows, 0) }.joined(separator: ", ") + " tokens: "
+                    + chip.source,
+                option: "--chips, or --bandwidth-share and --compute-share for a roofline")
+        } + [
+            Assumption(
+                "attention", Quantity.rate(rates.attention, "op/s"), source: chip.source, option: "--chips")
+        ]
     }
 
     private var warnings: [String] {

@@ -37,10 +37,14 @@ public struct ServingPlan: Sendable {
     /// Bytes of stored weights that one device opens and multiplies in a second for a few tokens, where that is slower
     /// than reading them; nil: it is not. Processors have to unpack quantised weights in their ordinary instructions.
     public var weightRate: Double?
-    public var weightRateSource = "the user"
     /// Share of the peak that prompts, and large batches, reach.
     public var computeShare: Double
     public var computeSource: String
+    /// What a processor was measured to reach, in the place of shares of its limits; nil: ``bandwidthShare``,
+    /// ``weightRate`` and ``computeShare`` count.
+    public var processor: ProcessorRates?
+    /// The weights of the model's file by type; empty: all have ``weightBits``.
+    public var storedParts: [StoredPart] = []
     /// Share of the memory for weights and cache.
     public var memoryShare = 0.9
     /// Bytes a second and device at which stored prefixes come back.
@@ -72,6 +76,7 @@ public struct ServingPlan: Sendable {
         self.precision = chosen
         _ = try chip.peak(chosen)
         weightBits = 8 * chosen.bytes
+        processor = chip.rates
         price = chip.rent?.typical
         if let rent = chip.rent { priceSource = "typical of \(rent.date): \(rent.source)" }
         computeShare = chosen == .bf16 ? 0.32 : 0.16
@@ -168,39 +173,47 @@ extension ServingPlan {
     public struct Step: Sendable {
         public let batch: Double
         public let coverage: Double
-        /// Reading weights and cache.
-        public let bytesSeconds: Double
-        /// Opening weights, and reading the cache.
-        public let openingSeconds: Double
-        public let arithmeticSeconds: Double
+        public let seconds: Double
+        /// What it spends most of the time on.
+        public let limit: String
 
-        public var seconds: Double { max(bytesSeconds, openingSeconds, arithmeticSeconds) }
         public var tokensPerSecond: Double { batch / seconds }
         public var tokensPerSecondPerUser: Double { 1 / seconds }
-        public var limit: String {
-            switch seconds {
-            case bytesSeconds: "bandwidth"
-            case openingSeconds: "opening weights"
-            default: "arithmetic"
-            }
+
+        /// Work that goes on at the same time: the longest counts.
+        init(batch: Double, coverage: Double, reading: Double, opening: Double, arithmetic: Double) {
+            self.batch = batch
+            self.coverage = coverage
+            seconds = max(reading, opening, arithmetic)
+            limit = seconds == reading ? "bandwidth" : seconds == opening ? "opening weights" : "arithmetic"
+        }
+
+        /// Work that is done one after the other.
+        init(batch: Double, coverage: Double, products: Double, attention: Double) {
+            self.batch = batch
+            self.coverage = coverage
+            seconds = products + attention
+            limit = products >= attention ? "products" : "attention"
         }
     }
 
     /// A step of `batch` users, of all devices together.
     public func step(batch: Double) -> Step {
+        if let processor { return step(batch: batch, processor) }
         let cacheSeconds = batch * context * cacheBytesPerToken / count / bandwidth
         let weights = weightBytesRead(batch)
         let operations =
             2 * shape.multipliedParameters + 2 * shape.layers * context * shape.decodingWidth
         return Step(
             batch: batch, coverage: coverage(batch),
-            bytesSeconds: weights / bandwidth + cacheSeconds,
-            openingSeconds: weightRate.map { weights / $0 + cacheSeconds } ?? 0,
-            arithmeticSeconds: batch * operations / count / arithmetic)
+            reading: weights / bandwidth + cacheSeconds,
+            opening: weightRate.map { weights / $0 + cacheSeconds } ?? 0,
+            arithmetic: batch * operations / count / arithmetic)
     }
 
     /// Prompt tokens a second that all devices compute.
     public var promptRate: Double {
+        if let processor { return prompt / promptSeconds(processor) }
         let head = 2 * shape.vocabulary * shape.hidden
         let operations = (shape.forwardOperations(length: prompt) - head) * prompt + head
         // Every group of devices that shares the weights which are not experts has a prompt of its own.

@@ -42,10 +42,15 @@ public struct ReliabilityModel: Sendable {
     public static let saveSource = "2.3 TB in 40 s from 384 A100 (BLOOM)"
 
     func validate() throws {
-        guard deviceHoursBetweenFailures > 0 else { throw InputError("--device-mtbf must be above zero") }
-        guard saveRatePerDevice > 0 else { throw InputError("--save-gbs must be above zero") }
-        guard restartSeconds >= 0 else { throw InputError("--restart-minutes must not be negative") }
-        guard checkpointBytesPerParameter > 0 else { throw InputError("--checkpoint-bytes must be above zero") }
+        for (name, value) in [
+            ("--device-mtbf", deviceHoursBetweenFailures), ("--save-gbs", saveRatePerDevice),
+            ("--checkpoint-bytes", checkpointBytesPerParameter),
+        ] where !(value > 0 && value.isFinite) {
+            throw InputError("\(name) must be a number above zero")
+        }
+        guard restartSeconds >= 0, restartSeconds.isFinite else {
+            throw InputError("--restart-minutes must be a number that is not negative")
+        }
     }
 
     public struct Outcome: Sendable {

@@ -316,6 +316,9 @@ public final class Trainer {
         line["gradient_norm"] = .number(outcome.gradientNorm)
         line["rate"] = .number(configuration.schedule.factor(step: state.step - 1, total: state.totalSteps))
         line["tokens_per_second"] = .number(speed)
+        line["total_steps"] = .integer(state.totalSteps)
+        line["dollars"] = .number(
+            options.price.dollars(cpuSeconds: state.cpuSeconds, wallSeconds: state.wallSeconds))
         if !outcome.predictorLosses.isEmpty {
             line["mtp_losses"] = .array(outcome.predictorLosses.map { .number($0) })
         }

@@ -63,16 +63,23 @@ final class StoredBytes {
 
 extension Numbers {
     /// Random codes under factors of both signs, some of them zero and some subnormal.
-    mutating func stored(_ format: StoredFormat, _ rows: Int, _ columns: Int, misalignment: Int = 1) throws
-        -> StoredRows
-    {
+    ///
+    /// - Parameters:
+    ///   - byte: what all codes are made of instead.
+    ///   - factors: the half-precision numbers of every block instead.
+    mutating func stored(
+        _ format: StoredFormat, _ rows: Int, _ columns: Int, misalignment: Int = 1, filling byte: UInt8? = nil,
+        factors: [UInt16]? = nil
+    ) throws -> StoredRows {
         let blocks = rows * columns / format.elements
         let memory = StoredBytes(count: blocks * format.blockBytes, misalignment: misalignment)
         for block in 0..<blocks {
             let bytes = UnsafeMutableRawBufferPointer(
                 rebasing: memory.bytes[block * format.blockBytes..<(block + 1) * format.blockBytes])
-            for index in bytes.indices { bytes[index] = UInt8(below(256)) }
-            for offset in format.halves { bytes.storeBytes(of: factor(), toByteOffset: offset, as: UInt16.self) }
+            for index in bytes.indices { bytes[index] = byte ?? UInt8(below(256)) }
+            for (number, offset) in format.halves.enumerated() {
+                bytes.storeBytes(of: factors?[number] ?? factor(), toByteOffset: offset, as: UInt16.self)
+            }
             fillSpecial(format, bytes)
         }
         let scales = format.code == Int32(MinkeStoredE4M3) ? tensor((rows + 127) / 128, (columns + 127) / 128) : nil

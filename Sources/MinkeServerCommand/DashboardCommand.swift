@@ -1,0 +1,68 @@
+import ArgumentParser
+import Logging
+import Minke
+import MinkeConsole
+import MinkeFiles
+import MinkeServing
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+
+/// `minke-server dashboard`: the page of a training run, without a model.
+struct DashboardCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dashboard", abstract: "Shows in a browser how a training run goes, while it goes.",
+        discussion: """
+            Examples:
+              minke-server dashboard run
+              minke-server dashboard run --port 9000
+              minke train book.txt --out run --dashboard        (starts this by itself)
+
+            Only this machine can see the page. From another one: ssh -L 8090:127.0.0.1:8090 HOST, and open
+            http://127.0.0.1:8090/ there.
+            """)
+
+    @Argument(help: "The folder of the run, as given to minke train --out.")
+    var folder: String
+
+    @Option(help: "The port on 127.0.0.1; 0 takes a free one.")
+    var port = 8090
+
+    @Flag(help: ArgumentHelp("End when standard input does.", visibility: .hidden))
+    var followsInput = false
+
+    func validate() throws {
+        guard (0...65535).contains(port) else { throw ValidationError("--port must be 0 to 65535") }
+    }
+
+    func run() async throws {
+        let watch = try RunWatch(folder: folder)
+        let settings = Pages.Settings(
+            model: nil, pricePerCoreHour: Price.standard.dollarsPerHour, cores: System.coreCount, needsKey: false,
+            version: ProgramVersion.text)
+        var configuration = ServerConfiguration()
+        configuration.port = port
+        configuration.drain = .zero
+        let logger = Logger(label: "minke-server") { _ in SwiftLogNoOpLogHandler() }
+        let server = try Server(configuration, logger: logger) { port in
+            Console.report("the run is shown at http://127.0.0.1:\(port)/")
+        } load: {
+            ServedModel(routes: Pages.routes(settings, watching: watch))
+        }
+        let group = ServiceGroup(
+            services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        let input = followsInput ? Task.detached { await Self.inputEnds(group) } : nil
+        defer { input?.cancel() }
+        try await group.run()
+    }
+
+    /// Ends the server with whoever holds the other end of standard input, however that one ends.
+    private static func inputEnds(_ group: ServiceGroup) async {
+        // Reading blocks a thread, which may not be one of the tasks' own.
+        try? await NIOThreadPool.singleton.runIfActive {
+            var input = LineReader()
+            while (try? input.next()) != nil {}
+        }
+        await group.triggerGracefulShutdown()
+    }
+}
