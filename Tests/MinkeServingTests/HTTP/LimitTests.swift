@@ -42,6 +42,7 @@ import Testing
         "POST /v1/echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
         "POST /v1/echo HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nContent-Length: 2\r\n\r\n{}",
         "POST /v1/echo HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
+        "POST /v1/echo HTTP/1.1\r\nHost:\r\nContent-Length: 2\r\n\r\n{}",
         "POST http://localhost/v1/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
         "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "POST /v1/echo HTTP/1.1\r\nHost: localhost\r\nX: \u{1}\r\n\r\n",
@@ -158,6 +159,29 @@ import Testing
             #expect(texts.map { $0.prefix(12) } == ["", "HTTP/1.1 408", "HTTP/1.1 408", ""])
             let drops = try await dripping
             #expect(drops < 1_000_000)
+        }
+    }
+
+    @Test func clientsThatLeaveInTheMiddleOfARequestLeaveTheServerAsItWas() async throws {
+        try await TestServer.run([Fake.echo], configure: { $0.limits.bodyBytes = 10 }) { server in
+            let begun = [
+                "G", "GET /health HTTP/1.1\r\nHost: lo",
+                "POST /v1/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{",
+                "POST /v1/echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n20\r\n                  ",
+            ]
+            for bytes in begun {
+                for isHalf in [false, true] {
+                    try await server.client { client in
+                        client.send(bytes)
+                        if isHalf {
+                            client.closeSending()
+                            _ = client.readToEnd()
+                        }
+                    }
+                }
+            }
+            let health = try await server.client { $0.get("/health") }
+            #expect(health?.status == 200)
         }
     }
 
