@@ -48,11 +48,23 @@ struct RunArguments: ParsableArguments {
     /// Settings in order: preset, file, `name=value`, seed.
     func configuration(assignments: [String], seed: Int?, defaultPreset: Preset) throws -> RunConfiguration {
         let preset = try Preset(named: preset, default: defaultPreset)
-        let depth = try assignments.last { $0.hasPrefix("depth=") }.map { text in
-            guard let depth = Int(text.dropFirst(6)) else { throw InputError("depth must be a whole number") }
+        return try configuration(
+            over: preset.configuration(depth: depth(in: assignments)), assignments: assignments, seed: seed)
+    }
+
+    /// The number of layers that a setting asks for.
+    func depth(in assignments: [String]) throws -> Int? {
+        try assignments.last { $0.hasPrefix("depth=") }.map { text in
+            guard let depth = Int(text.dropFirst(6)), (1...64).contains(depth) else {
+                throw InputError("depth must be a whole number from 1 to 64")
+            }
             return depth
         }
-        var run = try preset.configuration(depth: depth)
+    }
+
+    /// Settings over those of `recipe`, in order: file, `name=value`, seed.
+    func configuration(over recipe: RunConfiguration, assignments: [String], seed: Int?) throws -> RunConfiguration {
+        var run = recipe
         if let config { try run.apply(file: config) }
         for assignment in assignments where !assignment.hasPrefix("depth=") { try run.apply(assignment: assignment) }
         if let seed { run.seed = seed }
@@ -127,6 +139,7 @@ struct TrainCommand: ParsableCommand {
             Examples:
               minke train book.txt --out run
               minke train src/ --include swift,md --preset sparse depth=6 --max-seconds 600 --out run
+              minke train book.txt --auto --max-seconds 300 --out run
               minke train corpus.jsonl --field body --out run steps=5000 learning_rate=0.002
               minke train book.txt --out run            (again: resumes)
               minke train book.txt --out run --dashboard
@@ -147,6 +160,9 @@ struct TrainCommand: ParsableCommand {
     @Option(help: "Seed of weights and data order.")
     var seed: Int?
 
+    @Flag(help: "Choose size, experts, batch and schedule for this machine, the text and --max-seconds, and say why.")
+    var auto = false
+
     @Flag(help: "Insist on resuming.")
     var resume = false
 
@@ -165,7 +181,12 @@ struct TrainCommand: ParsableCommand {
         arguments.compute.apply()
         let (paths, assignments) = data.separatedAssignments
         guard !paths.isEmpty else { throw InputError("no data given", remedy: "name files, folders or globs of text") }
-        let run = try arguments.configuration(assignments: assignments, seed: seed, defaultPreset: .sparse)
+        let display = ProgressDisplay(quiet: arguments.quiet)
+        let run =
+            auto
+            ? try automaticConfiguration(paths, assignments) { display.message($0) }
+            : try arguments.configuration(assignments: assignments, seed: seed, defaultPreset: .sparse)
+        if arguments.compute.threads == nil, !run.isWorthManyThreads { CPU.shared.threadCount = 1 }
         var options = try arguments.options(out: out)
         if arguments.maxTokens != nil || assignments.contains(where: { $0.hasPrefix("steps=") }) {
             options.maximumSteps = run.steps
@@ -175,7 +196,6 @@ struct TrainCommand: ParsableCommand {
         options.overridesDifferences = override
         let page = try startDashboard()
         defer { page?.end() }
-        let display = ProgressDisplay(quiet: arguments.quiet)
         let prepared = try TrainingData.prepare(
             arguments.request(paths), configuration: run, folder: FileSystem.join(out, "data")
         ) { display.message($0) }
@@ -190,6 +210,29 @@ struct TrainCommand: ParsableCommand {
         guard (0...65535).contains(port) else { throw InputError("--dashboard-port must be 0 to 65535") }
         try FileSystem.createDirectory(out)
         return try RunDashboard(folder: out, port: port)
+    }
+
+    /// The recipe for the machine and the time; that of the folder's run, if it has one, since a machine's speed is never
+    /// measured twice the same.
+    private func automaticConfiguration(
+        _ paths: [String], _ assignments: [String], message: (String) -> Void
+    ) throws -> RunConfiguration {
+        guard arguments.preset == nil else { throw InputError("--auto chooses itself: it takes no --preset") }
+        guard let seconds = arguments.maxSeconds else {
+            throw InputError("--auto needs to know the time", remedy: "add --max-seconds, as in --max-seconds 300")
+        }
+        let earlier = FileSystem.join(out, "run.json")
+        if !arguments.fresh, FileSystem.exists(earlier) {
+            var run = try Preset.sparse.configuration()
+            try run.apply(file: earlier)
+            message("going on with the recipe in \(earlier)")
+            return try arguments.configuration(over: run, assignments: assignments, seed: seed)
+        }
+        let recipe = try AutomaticRecipe(
+            seconds: seconds, textBytes: try Corpus(paths, options: arguments.request(paths).options).approximateBytes,
+            machine: .measured(), depth: arguments.depth(in: assignments))
+        message(recipe.reason)
+        return try arguments.configuration(over: recipe.configuration, assignments: assignments, seed: seed)
     }
 }
 

@@ -38,16 +38,9 @@ extension TokenShards {
 
         var preparation = ShardPreparation(
             encoder: encoder, folder: folder, tokensPerShard: tokensPerShard, progress: progress)
-        let split: DocumentSplit
-        switch validation {
-        case .fraction(let fraction):
-            split = try DocumentSplit(of: corpus, fraction: fraction)
-            try preparation.add(corpus) { split.trainingBytes(of: $0) }
-        case .corpus(let validation):
-            split = .separate
-            try preparation.add(corpus.excluding(validation)) { split.trainingBytes(of: $0) }
-            try preparation.add(validation) { _ in 0 }
-        }
+        let (texts, split) = try validation.divide(corpus)
+        try preparation.add(texts) { split.trainingBytes(of: $0) }
+        if case .corpus(let validation) = validation { try preparation.add(validation) { _ in 0 } }
         let manifest = try preparation.finish(splitRule: split.json, request: request)
         if manifest.train.tokens == 0 { throw InputError("there is no text to train on", remedy: "give more text") }
         try AtomicFile.write(manifest.json.text(indented: true) + "\n", to: manifestPath(in: folder))
@@ -85,6 +78,16 @@ extension TokenShards {
         case .corpus(let corpus): request["validation_corpus"] = corpus.json
         }
         return .object(request)
+    }
+}
+
+extension TokenShards.Validation {
+    /// The texts of a corpus that are for training, wholly or in part, and what part of each is.
+    func divide(_ corpus: Corpus) throws -> (texts: Corpus, split: DocumentSplit) {
+        switch self {
+        case .fraction(let fraction): (corpus, try DocumentSplit(of: corpus, fraction: fraction))
+        case .corpus(let validation): (corpus.excluding(validation), .separate)
+        }
     }
 }
 

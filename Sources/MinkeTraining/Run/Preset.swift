@@ -131,25 +131,31 @@ public enum Preset: String, Sendable, CaseIterable {
     private static func shakespeareFast(depth: Int) -> RunConfiguration {
         var run = shakespeare(depth: depth)
         run.model.hiddenSize = 64
-        run.model.numAttentionHeads = 2
-        run.model.intermediateSize = 128
+        run.model.numAttentionHeads = 1
+        run.model.intermediateSize = 64
         run.model.kvLoraRank = 32
-        // Of text this short the tables learn most; experts and a second layer do not earn their time.
+        // Of text this short the tables learn most; experts, a second layer or head do not earn their time.
         run.model.nRoutedExperts = 0
         run.model.nSharedExperts = 0
         run.model.numExpertsPerTok = 0
         run.model.firstKDenseReplace = depth
-        run.model.extensions.ngramMaxOrder = 5
+        run.model.extensions.ngramMaxOrder = 6
         run.model.extensions.ngramTableRows = 65_536
         run.model.extensions.normalizesQueries = true
         run.model.extensions.logitSoftcap = 15
         run.model.extensions.activation = .squaredReLU
+        run.precision = .float32
         run.batchSize = 16
-        run.steps = 64
+        run.steps = 56
         run.initialization.embeddingDeviation = 0.5
-        run.optimizer.beta1 = 0.5
+        run.optimizer.muonRate = 0.04
+        run.optimizer.muonSteps = 3
+        run.optimizer.rate = 0.05
+        run.optimizer.embeddingRate = 0.1
         run.optimizer.tableRate = 0.15
-        run.optimizer.decay = 0.1
+        // A row of a table is met a few times in all: a mean over many steps would only delay it.
+        run.optimizer.beta1 = 0
+        run.optimizer.decay = 0.2
         run.evaluationInterval = 4
         return run
     }

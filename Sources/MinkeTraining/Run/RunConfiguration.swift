@@ -67,6 +67,14 @@ public struct RunConfiguration: Equatable, Sendable {
     /// Tokens of one step.
     public var tokensPerStep: Int { sequenceLength * batchSize * accumulation }
 
+    /// Whether a step is so much work that more threads than one save time without spending more of it together.
+    ///
+    /// A step is about a hundred parallel regions; where each is a few microseconds, threads mostly wait for each other.
+    public var isWorthManyThreads: Bool {
+        let flops = ModelCosts(model).trainingFLOPs(length: sequenceLength) * Double(batchSize * sequenceLength)
+        return flops > 5e8
+    }
+
     /// Throws ``InputError`` naming the key for values that no run can have.
     public func validate() throws {
         try model.validate()

@@ -36,12 +36,17 @@ public struct TrainingData {
     ) throws -> TrainingData {
         let corpus = try Corpus(request.paths, options: request.options)
         try FileSystem.createDirectory(folder)
+        let validation: TokenShards.Validation =
+            request.validationPaths.isEmpty
+            ? .fraction(configuration.validationFraction)
+            : .corpus(try Corpus(request.validationPaths, options: request.options))
         let tokenizer: Tokenizer
         switch configuration.tokenizer {
         case .bytes: tokenizer = .bytes
         case .bpe:
             tokenizer = try trained(
-                on: corpus, vocabulary: configuration.tokenizerVocabulary, folder: folder, message: message)
+                on: corpus, validation: validation, vocabulary: configuration.tokenizerVocabulary, folder: folder,
+                message: message)
         }
         let lengths = (0..<Int32(tokenizer.vocabularySize)).map { id in
             tokenizer.isSpecial(id) ? 0 : tokenizer.decodeBytes([id]).count
@@ -57,10 +62,6 @@ public struct TrainingData {
                 return ids
             }
         }
-        let validation: TokenShards.Validation =
-            request.validationPaths.isEmpty
-            ? .fraction(configuration.validationFraction)
-            : .corpus(try Corpus(request.validationPaths, options: request.options))
         let shards = try TokenShards.prepare(
             corpus, validation: validation, encoder: encoder, folder: FileSystem.join(folder, "tokens"))
         guard shards.validation.count > configuration.sequenceLength else {
@@ -71,16 +72,16 @@ public struct TrainingData {
         return TrainingData(tokenizer: tokenizer, shards: shards, tokenByteLengths: lengths)
     }
 
-    /// The tokenizer of an earlier run over the same files, or a new one.
+    /// The tokenizer of an earlier run over the same files, or a new one. It learns from the text for training only: with
+    /// words of the validation text in its vocabulary, the validation loss would flatter.
     private static func trained(
-        on corpus: Corpus, vocabulary: Int, folder: String, message: (String) -> Void
+        on corpus: Corpus, validation: TokenShards.Validation, vocabulary: Int, folder: String,
+        message: (String) -> Void
     ) throws -> Tokenizer {
         let path = FileSystem.join(folder, "tokenizer.json")
         let sourcePath = FileSystem.join(folder, "tokenizer.source.json")
         let source: JSON = [
-            "vocabulary": .integer(vocabulary),
-            "sources": .array(
-                corpus.sources.map { [.string($0.path), .integer($0.size), .integer($0.modified)] }),
+            "vocabulary": .integer(vocabulary), "sources": identity(of: corpus), "kept_out": identity(of: validation),
         ]
         if FileSystem.exists(path), let known = try? JSON(parsing: FileSystem.readAll(sourcePath)), known == source {
             return try Tokenizer(parsing: FileSystem.readAll(path))
@@ -88,9 +89,11 @@ public struct TrainingData {
         message("training a tokenizer of \(HumanFormat.grouped(vocabulary)) tokens")
         let trainer = BytePairTrainer()
         var left = tokenizerBytes
-        try corpus.forEachDocument { document in
+        let (texts, split) = try validation.divide(corpus)
+        try texts.forEachDocument { document in
             guard left > 0 else { return }
-            let part = UnsafeRawBufferPointer(rebasing: document.bytes.prefix(left))
+            let part = UnsafeRawBufferPointer(
+                rebasing: document.bytes.prefix(min(left, split.trainingBytes(of: document))))
             trainer.addLines(of: part)
             left -= part.count
         }
@@ -98,6 +101,17 @@ public struct TrainingData {
         try AtomicFile.write(tokenizer.json.text() + "\n", to: path)
         try AtomicFile.write(source.text() + "\n", to: sourcePath)
         return tokenizer
+    }
+
+    private static func identity(of corpus: Corpus) -> JSON {
+        .array(corpus.sources.map { [.string($0.path), .integer($0.size), .integer($0.modified)] })
+    }
+
+    private static func identity(of validation: TokenShards.Validation) -> JSON {
+        switch validation {
+        case .fraction(let fraction): .number(fraction)
+        case .corpus(let corpus): identity(of: corpus)
+        }
     }
 
     /// Writes the tokenizer's files into a model folder.

@@ -12,6 +12,11 @@ import Testing
         #expect(throws: InputError.self) { try preset.configuration(depth: 0) }
     }
 
+    @Test func onlyTheSmallestRunsKeepToOneThread() throws {
+        #expect(try !Preset.shakespeareFast.configuration().isWorthManyThreads)
+        #expect(try Preset.reference.configuration().isWorthManyThreads)
+    }
+
     @Test func settingsSurviveJSON() throws {
         var run = try Preset.sparse.configuration()
         for assignment in [

@@ -73,9 +73,25 @@ import Testing
         "sequence_start=4", "sequence_warmup=0.6",
     ]
 
+    @Test(arguments: [["validation_fraction=0.1"], []])
+    func theTokenizerLearnsFromTrainingTextOnly(own: [String]) throws {
+        let text = String(repeating: "the whale swims in cold water. ", count: 400)
+        let kept = String(repeating: "quixotic zebras jump. ", count: 60)
+        try folder.write(own.isEmpty ? text : text + kept, to: "mixed.txt")
+        try folder.write(kept, to: "kept.txt")
+        let run = try Self.configuration(["tokenizer=bpe", "tokenizer_vocabulary=300"] + own)
+        let data = try TrainingData.prepare(
+            .init(paths: [folder.path("mixed.txt")], validationPaths: own.isEmpty ? [folder.path("kept.txt")] : []),
+            configuration: run, folder: folder.path("leak-\(own.count)")
+        ) { _ in }
+        let vocabulary = data.tokenizer.json.text()
+        #expect(vocabulary.contains("wh") && !vocabulary.contains("ze"))
+    }
+
     @Test(arguments: [
         ["precision=bf16"], ["precision=f32", "muon=false", "accumulation=2", "balance_loss=0.001"], extensions,
         extensions + ["accumulation=2", "gradient_clip=0.5"],
+        extensions + ["precision=f32", "beta1=0", "muon_steps=3", "muon_iteration=quintic"],
     ])
     func resumingIsBitExact(recipe: [String]) throws {
         let settings = recipe + ["steps=60", "eval_interval=25"]
