@@ -1,27 +1,30 @@
-import Crypto
+import MinkeFiles
 
 /// The keys that open a server, as digests.
 struct KeyRing: Sendable {
-    private let digests: [SHA256.Digest]
+    private let digests: [[UInt8]]
 
-    init(_ keys: [String]) { digests = keys.map { SHA256.hash(data: Array($0.utf8)) } }
+    init(_ keys: [String]) { digests = keys.map(Self.digest) }
 
     /// Whether everybody may ask.
     var isEmpty: Bool { digests.isEmpty }
 
     /// What tells a key's requests from those of others: a digest of the key; nil if there is no such key.
     ///
-    /// Takes as long for a wrong key as for a right one: digests are compared in constant time, and all of them.
+    /// Takes as long for a wrong key as for a right one: digests are compared whole, and all of them.
     func scope(of key: String) -> String? {
-        let presented = SHA256.hash(data: Array(key.utf8))
-        let matches = digests.reduce(false) { found, digest in
-            let isEqual = digest == presented
-            return found || isEqual
+        let presented = Self.digest(key)
+        var matches = 0
+        for digest in digests {
+            let difference = zip(digest, presented).reduce(0 as UInt8) { $0 | ($1.0 ^ $1.1) }
+            matches |= difference == 0 ? 1 : 0
         }
-        return matches ? presented.prefix(16).map { Self.hexadecimal($0) }.joined() : nil
+        return matches != 0 ? SHA256.hexadecimal(Array(presented.prefix(16))) : nil
     }
 
-    private static func hexadecimal(_ byte: UInt8) -> String {
-        (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    private static func digest(_ key: String) -> [UInt8] {
+        var hash = SHA256()
+        Array(key.utf8).withUnsafeBytes { hash.update($0) }
+        return hash.finalize()
     }
 }
