@@ -161,7 +161,9 @@ INLINE void addNarrowBlocks(const int format, const int rows, const uint8_t *b, 
     UNROLL for (int j = 0; j < 8; j++) at[j] = b + (j < count ? j : 0) * bytes;
     float scales[8];
     Eight all = {0};
-    if (format == MinkeStoredMXFP4) for (int j = 0; j < 8; j++) all[j] = power(*at[j]);
+    // Powers of two reach to the end of a float's range: the small factor of the activations comes to them first.
+    const bool early = format == MinkeStoredMXFP4;
+    if (early) for (int j = 0; j < 8; j++) all[j] = power(*at[j]);
     else all = halvesAt(at, 0);
     *(Eight *)scales = all;
     __m256 parts[DotRows];
@@ -170,8 +172,11 @@ INLINE void addNarrowBlocks(const int format, const int rows, const uint8_t *b, 
         UNROLL for (int i = 0; i < rows; i++) parts[i] = _mm256_setzero_ps();
     } else {
         // Blocks that are not there meet sums of zero.
-        Eight offsets = hasMinima ? halvesAt(at, 2) : all * -zeroCode(format);
-        UNROLL for (int i = 0; i < rows; i++) parts[i] = (__m256)(offsets * *(const Eight *)a[i][s].floatSums);
+        Eight offsets = hasMinima ? halvesAt(at, 2) : all * (early ? 1.0f : -zeroCode(format));
+        UNROLL for (int i = 0; i < rows; i++) {
+            Eight codeSums = *(const Eight *)a[i][s].floatSums;
+            parts[i] = (__m256)(early ? offsets * a[i][s].scale * (codeSums * -zeroCode(format)) : offsets * codeSums);
+        }
     }
     UNROLL for (int j = 0; j < 8; j++) {
         if (j >= count) break;
@@ -180,10 +185,13 @@ INLINE void addNarrowBlocks(const int format, const int rows, const uint8_t *b, 
         UNROLL for (int i = 0; i < rows; i++) {
             __m256i products = pairProducts(format, codes, a[i][s].codes + 32 * j);
             products = _mm256_madd_epi16(products, _mm256_set1_epi16(1));
-            parts[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), scale, parts[i]);
+            __m256 factor = early ? _mm256_mul_ps(scale, _mm256_set1_ps(a[i][s].scale)) : scale;
+            parts[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), factor, parts[i]);
         }
     }
-    UNROLL for (int i = 0; i < rows; i++) sums[i] = _mm256_fmadd_ps(parts[i], _mm256_set1_ps(a[i][s].scale), sums[i]);
+    UNROLL for (int i = 0; i < rows; i++)
+        sums[i] = early ? _mm256_add_ps(parts[i], sums[i])
+                        : _mm256_fmadd_ps(parts[i], _mm256_set1_ps(a[i][s].scale), sums[i]);
 }
 
 /// How far ahead of the block at hand weights are fetched.

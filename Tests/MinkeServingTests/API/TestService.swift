@@ -114,12 +114,6 @@ struct TestService {
         }
     }
 
-    func isIdle() async -> Bool {
-        // Ends are told within a step; a test that waits for ever fails by its time limit.
-        while service.engine.statistics.running + service.engine.statistics.waiting > 0 { await Task.yield() }
-        return service.engine.statistics.cacheTokensHeld == 0
-    }
-
     /// Events of a stream as JSON, without `[DONE]`.
     static func events(_ text: String) throws -> [JSON] {
         try text.split(separator: "\n\n").compactMap { frame in

@@ -84,8 +84,9 @@ import Testing
             .init(paths: [folder.path("mixed.txt")], validationPaths: own.isEmpty ? [folder.path("kept.txt")] : []),
             configuration: run, folder: folder.path("leak-\(own.count)")
         ) { _ in }
-        let vocabulary = data.tokenizer.json.text()
-        #expect(vocabulary.contains("wh") && !vocabulary.contains("ze"))
+        // What was learned is joined; what was only validated stays in bytes.
+        #expect(data.tokenizer.encode("whale").count < 5)
+        #expect(data.tokenizer.encode("zebra").count == 5)
     }
 
     @Test(arguments: [
@@ -96,7 +97,8 @@ import Testing
     func resumingIsBitExact(recipe: [String]) throws {
         let settings = recipe + ["steps=60", "eval_interval=25"]
         _ = try train("straight", settings)
-        for step in [1, 17, 30, 59] {
+        // Where a run stops does not depend on the recipe: two of them are stopped everywhere.
+        for step in recipe.count == 1 || recipe == Self.extensions ? [1, 17, 30, 59] : [17] {
             let paused = try train("stopped", settings, pause: step, fresh: true)
             #expect(paused.ending == .interrupted && paused.steps == step)
             let whole = try train("stopped", settings)
