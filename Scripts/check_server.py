@@ -286,13 +286,13 @@ def endpoints(checks, options):
 def disconnect(checks, options):
     """V1: one place, so that a place which is not given back is seen at once."""
     long_prompt = words(options.prefill_words, 1)
-    with Server(options.minke, options.model, "--max-sequences", 1, "--queue", 8) as server:
+    with Server(options.minke, options.model, "--max-sequences", 1, "--queue", 8, "--cache-size", "64MB") as server:
         for index in range(20):  # caches and allocators are warm before anything is compared
             first_token(server, f"warm {index}")
         base = statistics.median(first_token(server, f"base {index}") for index in range(20))
         prefill = streamed(server, "x " + long_prompt, 2)[0][0]
         # Prompts of this length once more, so that the cache has its full size before memory is compared.
-        for index in range(8):
+        for index in range(16):
             stream = Stream(server, request(f"{index} " + long_prompt, 500))
             time.sleep(prefill / 2)
             stream.close()
@@ -693,7 +693,7 @@ def isolation(checks, options):
 
 def soak(checks, options):
     """V6 and S9: eight clients, a tenth of whose requests make no sense or are left early."""
-    with Server(options.minke, options.model, "--max-sequences", 8) as server:
+    with Server(options.minke, options.model, "--max-sequences", 8, "--cache-size", "64MB") as server:
         minutes, started = options.soak, time.monotonic()
         end = started + 60 * minutes
         statuses, gaps, unexpected, lock = {}, [], [], threading.Lock()
