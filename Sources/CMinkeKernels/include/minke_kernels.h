@@ -46,6 +46,22 @@ typedef struct {
     int32_t aIsPacked;        ///< A is packed strips of 14 rows: [strips][words][16]
 } MinkeProduct;
 
+/// One product out[M,N] = A[M,K]·B[K,N] of bytes: both sides quantised, with a scale for each MinkeByteBlock depths of a
+/// row of A and of a column of B.
+typedef struct {
+    int64_t columns, depth;
+    const uint8_t *a;         ///< row-major codes + 128, rows aRowBytes apart; or panels of packByteColumns
+    int64_t aRowBytes;
+    const float *aScales;     ///< minkeByteBlocks(depth) of every row; packed codes bring their own
+    int32_t aIsPacked;
+    const void *b;            ///< byte panels
+    void *out;                ///< row-major [M,N]
+    int64_t outStride;
+    const float *base;        ///< for MinkeAddFloat32
+    int64_t baseStride;
+    int32_t mode;
+} MinkeByteProduct;
+
 /// Blocked causal attention of one head over one sequence.
 ///
 /// There are `tokens` keys and a query for each from `firstQuery` on; query t attends to keys 0...t. A key is the concatenation of its own part (`k`, width keyWidth) and a part shared by
@@ -141,6 +157,25 @@ typedef struct {
     /// Strips [strip0, strip1) of A = Yᵀ from Y[K,M]: strips of balanced height, see minkeStripStart.
     void (*packStrips)(const void *y, int32_t type, int64_t stride, const int32_t *rows, int64_t m, int64_t k,
                        void *strips, int32_t stripType, int64_t strip0, int64_t strip1);
+
+    // Products of bytes, see byte_product.h and byte_packing.h.
+    void (*multiplyBytes)(const MinkeByteProduct *, int64_t row0, int64_t row1, int64_t panel0, int64_t panel1);
+    /// Rows [row0, row1) of x as codes + 128, `byteStride` apart, with minkeByteBlocks(depth) scales each.
+    void (*quantizeByteRows)(const void *x, int32_t type, int64_t stride, int64_t depth, uint8_t *codes,
+                             int64_t byteStride, float *scales, int64_t row0, int64_t row1);
+    /// Panels [panel0, panel1) of B from X[K,N], or of the packed left operand Xᵀ.
+    void (*packByteColumns)(const void *x, int32_t type, int64_t stride, int64_t n, int64_t k, void *panels,
+                            bool isLeft, int64_t panel0, int64_t panel1);
+    /// Rows [row0, row1) of a weight, row0 a multiple of MinkeByteBlock, as signed codes; one scale for 128 × 128.
+    void (*quantizeByteWeight)(const float *w, int64_t stride, int64_t k, int8_t *codes, int64_t byteStride,
+                               float *scales, int64_t row0, int64_t row1);
+    /// Panels of Wᵀ (for y = x·Wᵀ) and of W (for dx = dy·W) from the codes of W[N,K].
+    void (*packByteTransposed)(const int8_t *codes, int64_t byteStride, const float *scales, int64_t n, int64_t k,
+                               void *panels, int64_t panel0, int64_t panel1);
+    void (*packByteDirect)(const int8_t *codes, int64_t byteStride, const float *scales, int64_t n, int64_t k,
+                           void *panels, int64_t panel0, int64_t panel1);
+    /// Whether there are dot products of bytes, so that these products are faster than all others.
+    bool hasByteDots;
 
     // Element-wise and row-wise.
     void (*convert)(const void *x, int32_t xType, void *y, int32_t yType, int64_t count);
@@ -285,6 +320,11 @@ static inline int64_t minkeActivationBytes(int64_t depth) { return minkeActivati
 /// Depths for which rows in integers have room for a scale, and how many such blocks a depth has.
 enum { MinkeByteBlock = 128 };
 static inline int64_t minkeByteBlocks(int64_t depth) { return (depth + MinkeByteBlock - 1) / MinkeByteBlock; }
+/// Bytes of one panel of MinkePanelWidth columns of a product of bytes: words of four codes, and per block of depths a
+/// correction and a scale for each column.
+static inline int64_t minkeBytePanelBytes(int64_t depth) {
+    return ((depth + 3) / 4 * 4 + minkeByteBlocks(depth) * 8) * MinkePanelWidth;
+}
 
 /// Tells the processor that this thread is spinning.
 static inline void minkeRelax(void) {

@@ -5,6 +5,10 @@
 
 #include "packing.h"
 
+#include "byte_product.h"
+
+#include "byte_packing.h"
+
 #include "elementwise.h"
 
 #include "optimizer.h"

@@ -86,7 +86,7 @@ public final class Trainer {
             TimeBudget(seconds: $0, spent: state.trainingSeconds, limit: options.maximumSteps)
         }
         self.state = state
-        peak = CPU.shared.measuredPeak(configuration.precision.elementType)
+        peak = configuration.precision.measuredPeak
         try AtomicFile.write(
             JSON.object(configuration.json).text(indented: true) + "\n",
             to: FileSystem.join(options.out, "run.json"))
