@@ -35,7 +35,7 @@ public final class Parameter {
 
     private var gradientStorage: Tensor?
     private var panels: [PanelKey: PackedPanels] = [:]
-    var bytePanels: (transposed: PackedPanels, direct: PackedPanels)?
+    var codePanels: [CodeWidth: CodePanels] = [:]
     /// Counts the changes of the value.
     private(set) var version = 0
 

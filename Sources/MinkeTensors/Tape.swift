@@ -86,19 +86,19 @@ public final class Tape {
     /// Whether a row's results depend on nothing else in the pass, to the last bit: products then take the same way
     /// through the weights however many rows there are. Slower for many rows.
     public let keepsRowsApart: Bool
-    /// Whether products with weights, and their gradients, work on bytes: both operands are quantised with a scale for
-    /// every 128 values that are summed, weights for every 128 × 128. Products that ask for a precision do not.
-    public let usesBytes: Bool
+    /// Whether products with weights, and their gradients, work on block-scaled codes of 8 bits, and those of the output
+    /// head on codes of 13. Products that ask for a precision have that.
+    public let usesCodes: Bool
     private var steps: [() -> Void] = []
 
     public init(
         computeType: ElementType = .float32, isRecording: Bool = false, keepsRowsApart: Bool = false,
-        usesBytes: Bool = false
+        usesCodes: Bool = false
     ) {
         self.computeType = computeType
         self.isRecording = isRecording
         self.keepsRowsApart = keepsRowsApart
-        self.usesBytes = usesBytes
+        self.usesCodes = usesCodes
     }
 
     /// Remembers the gradient of an operation; the last recorded runs first.

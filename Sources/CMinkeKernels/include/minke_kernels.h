@@ -46,21 +46,27 @@ typedef struct {
     int32_t aIsPacked;        ///< A is packed strips of 14 rows: [strips][words][16]
 } MinkeProduct;
 
-/// One product out[M,N] = A[M,K]·B[K,N] of bytes: both sides quantised, with a scale for each MinkeByteBlock depths of a
+/// Depths whose codes share a scale, in products of codes.
+enum { MinkeCodeBlock = 128 };
+/// Bytes of a code: of 8 bits, or of 13.
+enum { MinkeCodes8 = 1, MinkeCodes13 = 2 };
+
+/// One product out[M,N] = A[M,K]·B[K,N] of codes: both sides quantised, with a scale for each MinkeCodeBlock depths of a
 /// row of A and of a column of B.
 typedef struct {
     int64_t columns, depth;
-    const uint8_t *a;         ///< row-major codes + 128, rows aRowBytes apart; or panels of packByteColumns
+    int32_t width;            ///< bytes of a code
+    const void *a;            ///< quantizeCodeRows, rows aRowBytes apart; or panels of packCodeColumns
     int64_t aRowBytes;
-    const float *aScales;     ///< minkeByteBlocks(depth) of every row; packed codes bring their own
+    const float *aScales;     ///< minkeCodeBlocks(depth) of every row; packed codes bring their own
     int32_t aIsPacked;
-    const void *b;            ///< byte panels
+    const void *b;            ///< panels of codes
     void *out;                ///< row-major [M,N]
     int64_t outStride;
     const float *base;        ///< for MinkeAddFloat32
     int64_t baseStride;
     int32_t mode;
-} MinkeByteProduct;
+} MinkeCodeProduct;
 
 /// Blocked causal attention of one head over one sequence.
 ///
@@ -158,24 +164,24 @@ typedef struct {
     void (*packStrips)(const void *y, int32_t type, int64_t stride, const int32_t *rows, int64_t m, int64_t k,
                        void *strips, int32_t stripType, int64_t strip0, int64_t strip1);
 
-    // Products of bytes, see byte_product.h and byte_packing.h.
-    void (*multiplyBytes)(const MinkeByteProduct *, int64_t row0, int64_t row1, int64_t panel0, int64_t panel1);
-    /// Rows [row0, row1) of x as codes + 128, `byteStride` apart, with minkeByteBlocks(depth) scales each.
-    void (*quantizeByteRows)(const void *x, int32_t type, int64_t stride, int64_t depth, uint8_t *codes,
-                             int64_t byteStride, float *scales, int64_t row0, int64_t row1);
+    // Products of codes, see code_product.h; `width` is the bytes of a code.
+    void (*multiplyCodes)(const MinkeCodeProduct *, int64_t row0, int64_t row1, int64_t panel0, int64_t panel1);
+    /// Rows [row0, row1) of x as codes (bytes are 128 too large), with minkeCodeBlocks(depth) scales each.
+    void (*quantizeCodeRows)(const void *x, int32_t type, int64_t stride, int64_t depth, int32_t width, void *codes,
+                             int64_t codeStride, float *scales, int64_t row0, int64_t row1);
     /// Panels [panel0, panel1) of B from X[K,N], or of the packed left operand Xᵀ.
-    void (*packByteColumns)(const void *x, int32_t type, int64_t stride, int64_t n, int64_t k, void *panels,
-                            bool isLeft, int64_t panel0, int64_t panel1);
-    /// Rows [row0, row1) of a weight, row0 a multiple of MinkeByteBlock, as signed codes; one scale for 128 × 128.
-    void (*quantizeByteWeight)(const float *w, int64_t stride, int64_t k, int8_t *codes, int64_t byteStride,
-                               float *scales, int64_t row0, int64_t row1);
+    void (*packCodeColumns)(const void *x, int32_t type, int64_t stride, int64_t n, int64_t k, int32_t width,
+                            void *panels, bool isLeft, int64_t panel0, int64_t panel1);
+    /// Rows [row0, row1) of a weight, row0 a multiple of MinkeCodeBlock, as signed codes; one scale for 128 × 128.
+    void (*quantizeCodeWeight)(const float *w, int64_t stride, int64_t k, int32_t width, void *codes,
+                               int64_t codeStride, float *scales, int64_t row0, int64_t row1);
     /// Panels of Wᵀ (for y = x·Wᵀ) and of W (for dx = dy·W) from the codes of W[N,K].
-    void (*packByteTransposed)(const int8_t *codes, int64_t byteStride, const float *scales, int64_t n, int64_t k,
-                               void *panels, int64_t panel0, int64_t panel1);
-    void (*packByteDirect)(const int8_t *codes, int64_t byteStride, const float *scales, int64_t n, int64_t k,
-                           void *panels, int64_t panel0, int64_t panel1);
-    /// Whether there are dot products of bytes, so that these products are faster than all others.
-    bool hasByteDots;
+    void (*packCodeTransposed)(const void *codes, int64_t codeStride, const float *scales, int64_t n, int64_t k,
+                               int32_t width, void *panels, int64_t panel0, int64_t panel1);
+    void (*packCodeDirect)(const void *codes, int64_t codeStride, const float *scales, int64_t n, int64_t k,
+                           int32_t width, void *panels, int64_t panel0, int64_t panel1);
+    /// Whether there are dot products of codes, so that these products are faster than those of floats.
+    bool hasCodeDots;
 
     // Element-wise and row-wise.
     void (*convert)(const void *x, int32_t xType, void *y, int32_t yType, int64_t count);
@@ -320,10 +326,14 @@ static inline int64_t minkeActivationBytes(int64_t depth) { return minkeActivati
 /// Depths for which rows in integers have room for a scale, and how many such blocks a depth has.
 enum { MinkeByteBlock = 128 };
 static inline int64_t minkeByteBlocks(int64_t depth) { return (depth + MinkeByteBlock - 1) / MinkeByteBlock; }
-/// Bytes of one panel of MinkePanelWidth columns of a product of bytes: words of four codes, and per block of depths a
-/// correction and a scale for each column.
-static inline int64_t minkeBytePanelBytes(int64_t depth) {
-    return ((depth + 3) / 4 * 4 + minkeByteBlocks(depth) * 8) * MinkePanelWidth;
+
+static inline int64_t minkeCodeBlocks(int64_t depth) { return (depth + MinkeCodeBlock - 1) / MinkeCodeBlock; }
+/// Bytes of a row of codes: whole words.
+static inline int64_t minkeCodeRowBytes(int64_t depth, int32_t width) { return (depth * width + 3) / 4 * 4; }
+/// Bytes of one panel of MinkePanelWidth columns: words of codes, and per block of depths a correction and a scale for
+/// each column.
+static inline int64_t minkeCodePanelBytes(int64_t depth, int32_t width) {
+    return (minkeCodeRowBytes(depth, width) + minkeCodeBlocks(depth) * 8) * MinkePanelWidth;
 }
 
 /// Tells the processor that this thread is spinning.

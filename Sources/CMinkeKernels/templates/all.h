@@ -5,9 +5,11 @@
 
 #include "packing.h"
 
-#include "byte_product.h"
+#include "code_product.h"
 
-#include "byte_packing.h"
+#include "code_packing.h"
+
+#include "code_weights.h"
 
 #include "elementwise.h"
 

@@ -29,12 +29,17 @@ extension Tape {
         var losses = [Float](repeating: 0, count: input.rows)
         let dx = isRecording ? Tensor(uninitialized: input.rows, input.columns, type: x.gradientType) : nil
         precondition(!isRecording || !head.isStored, "stored weights are not trained through")
-        let panels = head.isStored ? nil : head.packed(computeType, transposed: true).pointer(group: 0)
+        let inCodes = usesCodes && !head.isStored
+        let panels = head.isStored || inCodes ? nil : head.packed(computeType, transposed: true).pointer(group: 0)
         for first in stride(from: 0, to: input.rows, by: Tape.lossRows) {
             let rows = first..<min(input.rows, first + Tape.lossRows)
             let part = input.rows(rows)
             let logits = Tensor(uninitialized: rows.count, vocabulary)
-            if let panels {
+            if inCodes {
+                CodedProduct.multiply(
+                    CodedRows(part, .bits13), panels: head.coded(.bits13, transposed: true).pointer(group: 0),
+                    into: logits)
+            } else if let panels {
                 Product.multiply(part, panels: panels, into: logits)
             } else {
                 StoredProduct.multiply(
@@ -67,11 +72,22 @@ extension Tape {
                 }
             }
             guard let dx else { continue }
-            Product.multiply(
-                dLogits, panels: head.packed(computeType, transposed: false).pointer(group: 0), into: dx.rows(rows))
+            if inCodes {
+                CodedProduct.multiply(
+                    CodedRows(dLogits, .bits13), panels: head.coded(.bits13, transposed: false).pointer(group: 0),
+                    into: dx.rows(rows))
+            } else {
+                Product.multiply(
+                    dLogits, panels: head.packed(computeType, transposed: false).pointer(group: 0), into: dx.rows(rows))
+            }
             if head.isTrainable {
                 let (gradient, adds) = head.gradientForAccumulation()
-                Product.outer(dLogits, part, [.init(rows: 0..<rows.count, out: gradient, adds: adds)])
+                let products = [Product.Outer(rows: 0..<rows.count, out: gradient, adds: adds)]
+                if inCodes {
+                    CodedProduct.outer(dLogits, part, products, .bits13)
+                } else {
+                    Product.outer(dLogits, part, products)
+                }
             }
         }
         if let dx { record { x.receiveGradient(dx) } }

@@ -17,9 +17,9 @@ extension Tape {
             return groupedLinear(x, stored: weight.stored, offsets: offsets)
         }
         let value = Tensor(uninitialized: x.value.rows, weight.rows, type: computeType)
-        Tape.multiplyGroups(x.value, weight, transposed: true, into: value, offsets: offsets, inBytes: usesBytes)
+        Tape.multiplyGroups(x.value, weight, transposed: true, into: value, offsets: offsets, inCodes: usesCodes)
         let y = Variable(value)
-        record { [usesBytes] in
+        record { [usesCodes] in
             guard let dy = y.gradient else { return }
             if weight.isTrainable {
                 let (gradient, adds) = weight.gradientForAccumulation()
@@ -31,11 +31,11 @@ extension Tape {
                         rows: offsets[group]..<offsets[group + 1],
                         out: gradient.rows(group * weight.rows..<(group + 1) * weight.rows), adds: adds)
                 }
-                if usesBytes { ByteProduct.outer(dy, x.value, products) } else { Product.outer(dy, x.value, products) }
+                if usesCodes { CodedProduct.outer(dy, x.value, products) } else { Product.outer(dy, x.value, products) }
             }
             let (dx, adds) = x.gradientForAccumulation()
             precondition(!adds, "expert inputs have one reader")
-            Tape.multiplyGroups(dy, weight, transposed: false, into: dx, offsets: offsets, inBytes: usesBytes)
+            Tape.multiplyGroups(dy, weight, transposed: false, into: dx, offsets: offsets, inCodes: usesCodes)
             y.releaseGradient()
         }
         return y
@@ -57,7 +57,7 @@ extension Tape {
 
     /// out = x·Wₑᵀ (`transposed`) or x·Wₑ for the rows of every group.
     private static func multiplyGroups(
-        _ x: Tensor, _ weight: Parameter, transposed: Bool, into out: Tensor, offsets: [Int], inBytes: Bool
+        _ x: Tensor, _ weight: Parameter, transposed: Bool, into out: Tensor, offsets: [Int], inCodes: Bool
     ) {
         // Blocks of rows of one group each, in order.
         var blocks: [(group: Int, rows: Range<Int>)] = []
@@ -70,12 +70,12 @@ extension Tape {
             }
         }
         let panelCount = (out.columns + 31) / 32
-        if inBytes {
-            let (rows, panels) = (ByteRows(x), weight.packedBytes(transposed: transposed))
+        if inCodes {
+            let (rows, panels) = (CodedRows(x), weight.coded(.bits8, transposed: transposed))
             CPU.shared.parallel(blocks.count) { task in
-                var product = ByteProduct.description(
+                var product = CodedProduct.description(
                     rows, panels: panels.pointer(group: blocks[task].group), out: out, .store)
-                ByteProduct.run(&product, blocks[task].rows, 0..<panelCount)
+                CodedProduct.run(&product, blocks[task].rows, 0..<panelCount)
             }
             return
         }

@@ -18,15 +18,15 @@ extension Tape {
     ) -> Variable {
         let type = precision ?? computeType
         if weight.isStored { return storedLinear(x, weight, bias: bias, addedTo: residual, type: type, output: output) }
-        let inBytes = usesBytes && precision == nil
-        // Bytes are made of whatever there is.
-        let operand = inBytes ? x.value : x.value.converted(to: type)
+        let inCodes = usesCodes && precision == nil
+        // Codes are made of whatever there is.
+        let operand = inCodes ? x.value : x.value.converted(to: type)
         let outputType = residual == nil ? output ?? type : .float32
         let value = Tensor(uninitialized: operand.rows, weight.value.rows, type: outputType)
         let destination = residual.map { Product.Destination.add(base: $0.value) } ?? .store
-        if inBytes {
-            ByteProduct.multiply(
-                ByteRows(operand), panels: weight.packedBytes(transposed: true).pointer(group: 0), into: value,
+        if inCodes {
+            CodedProduct.multiply(
+                CodedRows(operand), panels: weight.coded(.bits8, transposed: true).pointer(group: 0), into: value,
                 destination)
         } else {
             Product.multiply(
@@ -42,17 +42,17 @@ extension Tape {
         let y = Variable(value)
         record {
             guard let received = y.gradient else { return }
-            let dy = inBytes ? received : received.converted(to: type)
+            let dy = inCodes ? received : received.converted(to: type)
             if weight.isTrainable {
                 let (gradient, adds) = weight.gradientForAccumulation()
                 let products = [Product.Outer(rows: 0..<dy.rows, out: gradient, adds: adds)]
-                if inBytes { ByteProduct.outer(dy, operand, products) } else { Product.outer(dy, operand, products) }
+                if inCodes { CodedProduct.outer(dy, operand, products) } else { Product.outer(dy, operand, products) }
             }
             if let bias, bias.isTrainable { bias.gradientOrZero().addSumOfRows(dy) }
-            if inBytes {
-                let (rows, panels) = (ByteRows(dy), weight.packedBytes(transposed: false).pointer(group: 0))
+            if inCodes {
+                let (rows, panels) = (CodedRows(dy), weight.coded(.bits8, transposed: false).pointer(group: 0))
                 Tape.propagate(to: x, storesRounded: true) {
-                    ByteProduct.multiply(rows, panels: panels, into: $0, $1)
+                    CodedProduct.multiply(rows, panels: panels, into: $0, $1)
                 }
             } else {
                 let panels = weight.packed(type, transposed: false).pointer(group: 0)

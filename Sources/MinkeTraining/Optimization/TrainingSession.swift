@@ -55,7 +55,7 @@ public final class TrainingSession {
         for (index, batch) in batches.enumerated() {
             let tape = Tape(
                 computeType: configuration.precision.elementType, isRecording: true,
-                usesBytes: configuration.precision.usesBytes)
+                usesCodes: configuration.precision.usesCodes)
             let result = model.loss(batch.tokens, targets: batch.targets, batch: shape, objective: objective, tape)
             tape.backward()
             loss += result.mean / Double(batches.count)

@@ -116,29 +116,29 @@ extension Benchmark {
     public static func products(
         _ run: RunConfiguration, rounds: Int, progress: (JSON.Object) -> Void = { _ in }
     ) -> JSON.Object {
-        let (type, inBytes) = (run.precision.elementType, run.precision.usesBytes)
+        let (type, inCodes) = (run.precision.elementType, run.precision.usesCodes)
         let peak = run.precision.measuredPeak
         var rows: [JSON] = []
         var totals = [String: (operations: Double, seconds: Double)]()
-        for shape in shapes(run) where !(inBytes && shape.name == "head") {
+        for shape in shapes(run) where !(inCodes && shape.name == "head") {
             let results = [
                 (
                     "forward",
                     ProductBenchmark.forward(
                         rows: shape.rows, columns: shape.columns, depth: shape.depth, groups: shape.groups, type: type,
-                        inBytes: inBytes, rounds: rounds)
+                        inCodes: inCodes, rounds: rounds)
                 ),
                 (
                     "input_gradient",
                     ProductBenchmark.forward(
                         rows: shape.rows, columns: shape.depth, depth: shape.columns, groups: shape.groups, type: type,
-                        inBytes: inBytes, rounds: rounds)
+                        inCodes: inCodes, rounds: rounds)
                 ),
                 (
                     "weight_gradient",
                     ProductBenchmark.weightGradient(
                         rows: shape.rows, columns: shape.columns, depth: shape.depth, groups: shape.groups, type: type,
-                        inBytes: inBytes, rounds: rounds)
+                        inCodes: inCodes, rounds: rounds)
                 ),
             ]
             var row: JSON.Object = [

@@ -21,11 +21,11 @@ public struct RunConfiguration: Equatable, Sendable {
         case int8
 
         var elementType: ElementType { self == .float32 ? .float32 : .bfloat16 }
-        var usesBytes: Bool { self == .int8 }
+        var usesCodes: Bool { self == .int8 }
 
         /// Operations a second of this machine in this arithmetic; where it has no instructions for bytes, in float32.
         var measuredPeak: Double {
-            let bytes = usesBytes ? CPU.shared.measuredBytePeak() ?? CPU.shared.measuredPeak(.float32) : nil
+            let bytes = usesCodes ? CPU.shared.measuredBytePeak() ?? CPU.shared.measuredPeak(.float32) : nil
             return bytes ?? CPU.shared.measuredPeak(elementType)
         }
     }

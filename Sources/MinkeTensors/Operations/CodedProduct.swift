@@ -1,14 +1,15 @@
 import CMinkeKernels
 
-/// Products of block-scaled bytes, split over the threads as ``Product`` splits others.
-enum ByteProduct {
+/// Products of block-scaled codes, split over the threads as ``Product`` splits others.
+enum CodedProduct {
     static func description(
-        _ x: ByteRows, panels: UnsafeRawPointer, out: Tensor, _ destination: Product.Destination
-    ) -> MinkeByteProduct {
-        var product = MinkeByteProduct()
+        _ x: CodedRows, panels: UnsafeRawPointer, out: Tensor, _ destination: Product.Destination
+    ) -> MinkeCodeProduct {
+        var product = MinkeCodeProduct()
         product.columns = Int64(out.columns)
         product.depth = Int64(x.columns)
-        product.a = UnsafePointer(x.codes.pointer.assumingMemoryBound(to: UInt8.self))
+        product.width = x.width.rawValue
+        product.a = UnsafeRawPointer(x.codes.pointer)
         product.aRowBytes = Int64(x.stride)
         product.aScales = UnsafePointer(x.scales.pointer.assumingMemoryBound(to: Float.self))
         product.b = panels
@@ -22,15 +23,15 @@ enum ByteProduct {
         return product
     }
 
-    static func run(_ product: inout MinkeByteProduct, _ rows: Range<Int>, _ panels: Range<Int>) {
-        CPU.shared.kernels.multiplyBytes(
+    static func run(_ product: inout MinkeCodeProduct, _ rows: Range<Int>, _ panels: Range<Int>) {
+        CPU.shared.kernels.multiplyCodes(
             &product, Int64(rows.lowerBound), Int64(rows.upperBound), Int64(panels.lowerBound),
             Int64(panels.upperBound))
     }
 
     /// out = x·B, for B packed as `panels`.
     static func multiply(
-        _ x: ByteRows, panels: UnsafeRawPointer, into out: Tensor, _ destination: Product.Destination = .store
+        _ x: CodedRows, panels: UnsafeRawPointer, into out: Tensor, _ destination: Product.Destination = .store
     ) {
         let product = description(x, panels: panels, out: out, destination)
         let panelCount = (out.columns + 31) / 32
@@ -41,7 +42,7 @@ enum ByteProduct {
     }
 }
 
-extension ByteProduct {
+extension CodedProduct {
     /// Largest product, in elements of the result, that one task does alone.
     private static let largestAlone = 1 << 18
     /// Most rows that one task packs and multiplies: its operands stay in the second-level cache.
@@ -51,7 +52,7 @@ extension ByteProduct {
     ///
     /// A range of few rows is one task, which packs and multiplies it. Of others all tasks pack, then all multiply; no sum
     /// is cut, so how the work is shared changes nothing.
-    static func outer(_ y: Tensor, _ x: Tensor, _ products: [Product.Outer]) {
+    static func outer(_ y: Tensor, _ x: Tensor, _ products: [Product.Outer], _ width: CodeWidth = .bits8) {
         precondition(y.rows == x.rows)
         let products = products.filter { !$0.rows.isEmpty }
         func isAlone(_ product: Product.Outer) -> Bool {
@@ -61,12 +62,12 @@ extension ByteProduct {
         let most = alone.map(\.rows.count).max() ?? 0
         let (strips, panels) = ((y.columns + 31) / 32, (x.columns + 31) / 32)
         CPU.shared.parallel(alone.count) { task in
-            let operands = OuterOperands(y, x, alone[task], capacity: most)
+            let operands = OuterOperands(y, x, alone[task], width, capacity: most)
             operands.pack(strips: 0..<strips, panels: 0..<panels)
             operands.multiply(0..<y.columns, panels: 0..<panels)
         }
         for product in products where !isAlone(product) {
-            let operands = OuterOperands(y, x, product, capacity: product.rows.count)
+            let operands = OuterOperands(y, x, product, width, capacity: product.rows.count)
             CPU.shared.parallel(strips + panels) { task in
                 operands.pack(
                     strips: task < strips ? task..<task + 1 : 0..<0,
@@ -89,32 +90,35 @@ extension ByteProduct {
         private let y: Tensor
         private let x: Tensor
         private let product: Product.Outer
+        private let width: CodeWidth
         private let strips: Storage
         private let panels: Storage
 
         /// - Parameter capacity: rows to have room for, so that operands of one sum take the same memory.
-        init(_ y: Tensor, _ x: Tensor, _ product: Product.Outer, capacity: Int) {
+        init(_ y: Tensor, _ x: Tensor, _ product: Product.Outer, _ width: CodeWidth, capacity: Int) {
             self.y = y.rows(product.rows)
             self.x = x.rows(product.rows)
             self.product = product
-            let bytes = Int(minkeBytePanelBytes(Int64(capacity)))
+            self.width = width
+            let bytes = Int(minkeCodePanelBytes(Int64(capacity), width.rawValue))
             strips = Storage(bytes: (y.columns + 31) / 32 * bytes)
             panels = Storage(bytes: (x.columns + 31) / 32 * bytes)
         }
 
         func pack(strips stripRange: Range<Int>, panels panelRange: Range<Int>) {
             for (tensor, storage, isLeft, range) in [(y, strips, true, stripRange), (x, panels, false, panelRange)] {
-                CPU.shared.kernels.packByteColumns(
+                CPU.shared.kernels.packCodeColumns(
                     tensor.pointer, tensor.type.code, Int64(tensor.stride), Int64(tensor.columns), Int64(tensor.rows),
-                    storage.pointer, isLeft, Int64(range.lowerBound), Int64(range.upperBound))
+                    width.rawValue, storage.pointer, isLeft, Int64(range.lowerBound), Int64(range.upperBound))
             }
         }
 
         func multiply(_ rows: Range<Int>, panels range: Range<Int>) {
-            var arguments = MinkeByteProduct()
+            var arguments = MinkeCodeProduct()
             arguments.columns = Int64(x.columns)
             arguments.depth = Int64(x.rows)
-            arguments.a = UnsafePointer(strips.pointer.assumingMemoryBound(to: UInt8.self))
+            arguments.width = width.rawValue
+            arguments.a = UnsafeRawPointer(strips.pointer)
             arguments.aIsPacked = 1
             arguments.b = UnsafeRawPointer(panels.pointer)
             arguments.out = product.out.pointer
