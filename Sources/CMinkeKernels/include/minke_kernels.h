@@ -290,7 +290,7 @@ typedef struct {
 
 /// The kernels in force: the best the processor has, or those that MINKE_ISA names.
 const MinkeKernels *minkeKernels(void);
-/// Kernels by name ("avx512bf16", "avx512", "avx2", "neon", "portable"); null if unknown or not supported here.
+/// Kernels by name ("avx512bf16", "avx512vnni", "avx512", "avx2", "neon", "portable"); null if unknown or not supported here.
 const MinkeKernels *minkeKernelsNamed(const char *name);
 /// The name at `index` among those this processor supports, best first; null past the end.
 const char *minkeSupportedISA(int index);
