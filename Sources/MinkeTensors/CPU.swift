@@ -26,6 +26,9 @@ public final class CPU: @unchecked Sendable {
 
     var kernels: MinkeKernels { table.load(ordering: .relaxed).pointee }
 
+    /// Whether products of codes (``Tape/usesCodes``) are faster here than those of floats: there are instructions for them.
+    public var hasCodeProducts: Bool { kernels.hasCodeDots }
+
     /// Processors that this process may run on.
     public static var coreCount: Int { Int(minkeCoreCount()) }
 

@@ -133,7 +133,8 @@ import Testing
                 let errors = zip(coded.losses, exact.losses).map { abs($0 - $1) }
                 #expect((errors.max() ?? 1) < 2e-3)
                 if let dx = exact.dx, let dHead = exact.dHead, let coded = coded.dHead {
-                    expectNear(run(Tape(computeType: type, isRecording: true, usesCodes: true)).dx, Matrix(dx), 2e-3, "dx")
+                    expectNear(
+                        run(Tape(computeType: type, isRecording: true, usesCodes: true)).dx, Matrix(dx), 2e-3, "dx")
                     expectNear(Tensor(coded), dHead, 2e-3, "dW of the head")
                 } else {
                     Issue.record("there are no gradients")

@@ -1,8 +1,8 @@
 import CMinkeKernels
 
 extension Tape {
-    /// Rows whose logits exist at the same time.
-    private static let lossRows = 512
+    /// Rows whose logits exist at the same time. In codes, which are fast, half as many: the logits are the largest tensor.
+    private static func lossRows(inCodes: Bool) -> Int { inCodes ? 256 : 512 }
 
     /// Mean cross-entropy of the output head: L = mean over t of log Σᵥ exp(z[t, v]) − z[t, target], z = x·Wᵀ.
     ///
@@ -31,8 +31,9 @@ extension Tape {
         precondition(!isRecording || !head.isStored, "stored weights are not trained through")
         let inCodes = usesCodes && !head.isStored
         let panels = head.isStored || inCodes ? nil : head.packed(computeType, transposed: true).pointer(group: 0)
-        for first in stride(from: 0, to: input.rows, by: Tape.lossRows) {
-            let rows = first..<min(input.rows, first + Tape.lossRows)
+        let lossRows = Tape.lossRows(inCodes: inCodes)
+        for first in stride(from: 0, to: input.rows, by: lossRows) {
+            let rows = first..<min(input.rows, first + lossRows)
             let part = input.rows(rows)
             let logits = Tensor(uninitialized: rows.count, vocabulary)
             if inCodes {
@@ -45,9 +46,10 @@ extension Tape {
                 StoredProduct.multiply(
                     part, head.stored, offsets: [0, part.rows], into: logits, usesIntegers: computeType == .bfloat16)
             }
-            // In float the gradient may overwrite the logits; in bfloat16 it is half as wide.
+            // In float, of which codes are made too, the gradient may overwrite the logits; in bfloat16 it is half as wide.
             let dLogits =
-                computeType == .float32 ? logits : Tensor(uninitialized: rows.count, vocabulary, type: computeType)
+                computeType == .float32 || inCodes
+                ? logits : Tensor(uninitialized: rows.count, vocabulary, type: computeType)
             let slopes = softcap != nil && dx != nil ? Tensor(uninitialized: rows.count, vocabulary) : nil
             losses.withUnsafeMutableBufferPointer { losses in
                 targets.withUnsafeBufferPointer { targets in

@@ -9,12 +9,13 @@ extension Tape {
     ///   - x: `[tokens, columns of W]`.
     ///   - bias: one row, as wide as the result.
     ///   - residual: `float32`, `[tokens, rows of W]`; the result is then `float32` too.
+    ///   - overwrites: the result takes the residual's memory. Nobody else may read that afterwards.
     ///   - precision: the type of both operands; the compute type by default.
     ///   - output: the type of the result; that of the operands by default.
     /// - Returns: `[tokens, rows of W]`.
     public func linear(
         _ x: Variable, _ weight: Parameter, bias: Parameter? = nil, addedTo residual: Variable? = nil,
-        precision: ElementType? = nil, output: ElementType? = nil
+        overwrites: Bool = false, precision: ElementType? = nil, output: ElementType? = nil
     ) -> Variable {
         let type = precision ?? computeType
         if weight.isStored { return storedLinear(x, weight, bias: bias, addedTo: residual, type: type, output: output) }
@@ -22,7 +23,8 @@ extension Tape {
         // Codes are made of whatever there is.
         let operand = inCodes ? x.value : x.value.converted(to: type)
         let outputType = residual == nil ? output ?? type : .float32
-        let value = Tensor(uninitialized: operand.rows, weight.value.rows, type: outputType)
+        let reused = overwrites ? residual?.value : nil
+        let value = reused ?? Tensor(uninitialized: operand.rows, weight.value.rows, type: outputType)
         let destination = residual.map { Product.Destination.add(base: $0.value) } ?? .store
         if inCodes {
             CodedProduct.multiply(

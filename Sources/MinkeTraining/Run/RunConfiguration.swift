@@ -145,7 +145,9 @@ public struct RunConfiguration: Equatable, Sendable {
         }
         if precision.elementType == .bfloat16 {
             let widths = [model.qkRopeHeadDim, model.family.isLatent ? model.qkNopeHeadDim : 2]
-            try require(widths.allSatisfy { $0 % 2 == 0 }, "qk_nope_head_dim", "must be even with precision \(precision.rawValue)")
+            try require(
+                widths.allSatisfy { $0 % 2 == 0 }, "qk_nope_head_dim",
+                "must be even with precision \(precision.rawValue)")
         }
     }
 }
