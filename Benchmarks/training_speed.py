@@ -9,6 +9,8 @@ type and number of steps, so that a pair shares the machine's mood. Ratios are f
   loss curves         both start from random weights of their own and draw their own batches, so the curves agree
                       up to that noise and no further; the mean absolute difference is over the steps both report
   of peak             of the matrix-product rate that each side measures for itself, in the number type in use
+  --arithmetic int8   minke's products of the body in 8 bits, the peer's in --dtype: give the one in which it is faster.
+                      torch.compile takes f32 with --gemm loop only
   others              cores that other work kept busy during the run: near 0 on a quiet machine
 
 Needs: a release build of minke (`swift build -c release --product minke`), and torch (and transformers for
@@ -43,7 +45,7 @@ def generated_text(size=1 << 20):
 
 
 def run_minke(binary, data, options):
-    result = run_json([binary, "bench", "train", "--data", data, "--steps", options.steps, "--dtype", options.dtype,
+    result = run_json([binary, "bench", "train", "--data", data, "--steps", options.steps, "--dtype", options.arithmetic,
                        "--batch", options.batch, "--sequence", options.sequence, "--json"])
     get = lambda name: field(result, name, "`minke bench train`")
     return {"tokens_per_second": get("tokens_per_second"), "tokens_per_second_best": get("tokens_per_second_best"),
@@ -81,6 +83,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="pairs of runs (default 3)")
     parser.add_argument("--steps", type=int, default=20, help="timed steps a run (default 20)")
     parser.add_argument("--dtype", choices=["bf16", "f32"], default="bf16", help="number type of the products on both sides (default bf16)")
+    parser.add_argument("--arithmetic", choices=["bf16", "f32", "int8"], help="what minke's products work in, if other than --dtype: int8 has no counterpart in PyTorch on a CPU")
     parser.add_argument("--batch", type=int, default=16, help="sequences a step (default 16)")
     parser.add_argument("--sequence", type=int, default=256, help="tokens a sequence (default 256)")
     parser.add_argument("--impl", choices=["hand", "transformers"], default="hand", help="which peer (default: the hand-optimised one)")
@@ -92,6 +95,7 @@ def main():
     options = parser.parse_args()
     if options.rounds < 1 or options.steps < 1:
         parser.error("--rounds and --steps must be at least 1")
+    options.arithmetic = options.arithmetic or options.dtype
 
     def say(line):
         print(line, file=sys.stderr if options.json else sys.stdout, flush=True)
@@ -107,7 +111,7 @@ def main():
         elif not Path(data).is_file():
             parser.error(f"no file {data}")
         name = f"PyTorch {options.impl}{' compiled' if options.compile else ''}"
-        say(f"minke against {name}: {options.dtype}, {options.batch} × {options.sequence} tokens a step, {options.steps} timed steps a run\n")
+        say(f"minke against {name}: {options.dtype if options.arithmetic == options.dtype else f'{options.arithmetic} against {options.dtype}'}, {options.batch} × {options.sequence} tokens a step, {options.steps} timed steps a run\n")
         say(f"{'round':>5} {'others':>6}  {'':8} {'tok/s':>8} {'best':>8} {'ms/step':>9} {'of peak':>7} {'MiB':>7}")
         rounds = []
         for number in range(1, options.rounds + 1):
@@ -135,7 +139,7 @@ def main():
     if abs(flops["minke"] / flops["peer"] - 1) > 0.05:
         say("warning: the two sides count different work per token; check that the configurations are the same")
     if options.json:
-        settings = {key: getattr(options, key) for key in ("impl", "gemm", "compile", "dtype", "batch", "sequence", "steps")}
+        settings = {key: getattr(options, key) for key in ("impl", "gemm", "compile", "dtype", "arithmetic", "batch", "sequence", "steps")}
         print(json.dumps({"benchmark": "training_speed", "machine": facts, "settings": settings, "data": options.data or "generated",
                           "minke_over_peer": summary, "loss": loss, "rounds": rounds}))
 

@@ -15,14 +15,14 @@
 
 extern const MinkeKernels minkeKernels_portable;
 #if defined(__x86_64__)
-extern const MinkeKernels minkeKernels_avx512bf16, minkeKernels_avx512, minkeKernels_avx2;
+extern const MinkeKernels minkeKernels_avx512bf16, minkeKernels_avx512vnni, minkeKernels_avx512, minkeKernels_avx2;
 #elif defined(__aarch64__)
 extern const MinkeKernels minkeKernels_neon;
 #endif
 
 /// The tables that this processor can run, best first, null-terminated.
 static const MinkeKernels *const *supported(void) {
-    static const MinkeKernels *list[6];
+    static const MinkeKernels *list[7];
     static _Atomic int ready;
     if (atomic_load_explicit(&ready, memory_order_acquire)) return list;
     // Threads that race here write the same values.
@@ -30,8 +30,12 @@ static const MinkeKernels *const *supported(void) {
 #if defined(__x86_64__)
     bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (wide && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))
-        list[n++] = &minkeKernels_avx512bf16;
+    if (wide && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni")) {
+        // Intel's have the instruction, but do less with it than with float multiply-adds.
+        bool slow = __builtin_cpu_is("intel");
+        list[n++] = slow ? &minkeKernels_avx512vnni : &minkeKernels_avx512bf16;
+        list[n++] = slow ? &minkeKernels_avx512bf16 : &minkeKernels_avx512vnni;
+    }
     if (wide) list[n++] = &minkeKernels_avx512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) list[n++] = &minkeKernels_avx2;
 #elif defined(__aarch64__)
@@ -86,6 +90,6 @@ int64_t minkeAttentionScratch(int64_t tokens, int64_t keyWidth, int64_t sharedWi
     // An upper bound on what attention.h lays out: panels of keys, values, queries and gradients, and the blocks.
     int64_t t = (tokens + 31) / 32 * 32, w = (keyWidth + sharedWidth + 31) / 32 * 32, v = (valueWidth + 31) / 32 * 32;
     int64_t panels = t * w + t * v + (backward ? 3 * t * w + 2 * t * v + t : 0);
-    int64_t floats = panels + 6 * 56 * 256 + 2 * 56 * 19 * 16 + 56 * (w + v) + 4096;
+    int64_t floats = panels + 6 * 56 * 256 + 2 * 56 * 19 * 16 + 2 * 56 * (w + v) + 4096;
     return floats * 4;
 }

@@ -10,6 +10,8 @@
 #define TILE_ROWS_BF16 5
 #define TILE_VECTORS 2
 #define HAS_DOT 0
+#define HAS_BF16 0
+#define HAS_BF16_DOT 0
 #define HAS_MADD 1
 #define HAS_MADD_KERNELS 1
 

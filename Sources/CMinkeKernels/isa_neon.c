@@ -10,6 +10,8 @@
 #define TILE_ROWS_BF16 4
 #define TILE_VECTORS 4
 #define HAS_DOT 0
+#define HAS_BF16 0
+#define HAS_BF16_DOT 0
 #define HAS_NEON 1
 
 #include "templates/all.h"

@@ -9,6 +9,8 @@
 #define TILE_ROWS_BF16 3
 #define TILE_VECTORS 2
 #define HAS_DOT 0
+#define HAS_BF16 0
+#define HAS_BF16_DOT 0
 
 #include "templates/all.h"
 

@@ -18,7 +18,7 @@ struct BenchCommand: ParsableCommand {
 
         @Option(help: "A text; its byte pairs become the tokens.") var data: String
         @Option(help: "Steps to time, after two that warm up.") var steps = 20
-        @Option(help: "bf16 or f32.") var dtype = "bf16"
+        @Option(help: "bf16, f32 or int8.") var dtype = "bf16"
         @Option(help: "Sequences a step.") var batch = 16
         @Option(help: "Tokens of one sequence.") var sequence = 256
         @Option(help: "Seed of weights and data order.") var seed = 1
@@ -54,7 +54,7 @@ struct BenchCommand: ParsableCommand {
             discussion: "Example: minke bench matmul --rounds 20 --json")
 
         @Option(help: "Rounds of each product; the best counts.") var rounds = 10
-        @Option(help: "bf16 or f32.") var dtype = "bf16"
+        @Option(help: "bf16, f32 or int8.") var dtype = "bf16"
         @OptionGroup var compute: ComputeOptions
         @Flag(help: "Print one JSON object.") var json = false
 

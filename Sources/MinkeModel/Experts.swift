@@ -71,7 +71,7 @@ final class Experts {
         let hidden = activation(tape.groupedLinear(inputs, gateUp, offsets: routing.offsets), tape)
         let outputs = tape.groupedLinear(hidden, down, offsets: routing.offsets)
         let mixed = tape.combine(outputs, routing, addedTo: residual)
-        return (shared?(x, addedTo: mixed, tape) ?? mixed, routing)
+        return (shared?(x, addedTo: mixed, overwrites: true, tape) ?? mixed, routing)
     }
 
     /// Reads ahead what the router would choose for `x`, a state before the layer's attention: it changes little there.

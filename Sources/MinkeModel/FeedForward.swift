@@ -16,8 +16,11 @@ final class FeedForward {
         down = try build.matrix([(prefix + "down_proj.weight", hidden)], columns: width, role: .outputMatrix)
     }
 
-    func callAsFunction(_ x: Variable, addedTo residual: Variable, _ tape: Tape) -> Variable {
-        output(hidden(x, tape), addedTo: residual, tape)
+    /// - Parameter overwrites: the result takes the residual's memory, which nobody else reads any more.
+    func callAsFunction(
+        _ x: Variable, addedTo residual: Variable, overwrites: Bool = false, _ tape: Tape
+    ) -> Variable {
+        tape.linear(hidden(x, tape), down, addedTo: residual, overwrites: overwrites)
     }
 
     /// silu(gate·x) ⊙ up·x, or max(0, up·x)²

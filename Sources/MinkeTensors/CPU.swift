@@ -26,6 +26,9 @@ public final class CPU: @unchecked Sendable {
 
     var kernels: MinkeKernels { table.load(ordering: .relaxed).pointee }
 
+    /// Whether products of codes (``Tape/usesCodes``) are faster here than those of floats: there are instructions for them.
+    public var hasCodeProducts: Bool { kernels.hasCodeDots }
+
     /// Processors that this process may run on.
     public static var coreCount: Int { Int(minkeCoreCount()) }
 
@@ -35,7 +38,7 @@ public final class CPU: @unchecked Sendable {
         set { if newValue != pool.width { pool.resize(to: newValue) } }
     }
 
-    /// The instruction set of the kernels in force: `avx512bf16`, `avx512`, `avx2`, `neon` or `portable`.
+    /// The instruction set of the kernels in force: `avx512bf16`, `avx512vnni`, `avx512`, `avx2`, `neon` or `portable`.
     public var instructionSet: String { String(cString: kernels.name) }
 
     /// The instruction sets that this processor supports, best first.

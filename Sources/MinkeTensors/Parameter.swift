@@ -35,6 +35,7 @@ public final class Parameter {
 
     private var gradientStorage: Tensor?
     private var panels: [PanelKey: PackedPanels] = [:]
+    var codePanels: [CodeWidth: CodePanels] = [:]
     /// Counts the changes of the value.
     private(set) var version = 0
 
@@ -146,7 +147,7 @@ public final class Parameter {
     final class PackedPanels {
         let storage: Storage
         let bytesPerGroup: Int
-        fileprivate var version = -1
+        var version = -1
 
         init(bytesPerGroup: Int, groups: Int) {
             self.bytesPerGroup = bytesPerGroup

@@ -12,12 +12,14 @@ public enum ProductBenchmark {
     }
 
     /// y = x·Wᵀ with the weight packed before, for `groups` matrices `[columns, depth]` with `rows` rows each.
+    ///
+    /// - Parameter inCodes: in 8 bits, with the quantisation of x inside the time.
     public static func forward(
-        rows: Int, columns: Int, depth: Int, groups: Int = 1, type: ElementType, rounds: Int
+        rows: Int, columns: Int, depth: Int, groups: Int = 1, type: ElementType, inCodes: Bool = false, rounds: Int
     ) -> Result {
         let weight = Parameter("weight", noise(groups * columns, depth, type: .float32), groups: groups)
         let x = Variable(noise(groups * rows, depth, type: type))
-        let tape = Tape(computeType: type)
+        let tape = Tape(computeType: type, usesCodes: inCodes)
         let offsets = (0...groups).map { $0 * rows }
         return time(2 * Double(groups * rows) * Double(columns) * Double(depth), rounds: rounds) {
             _ = groups == 1 ? tape.linear(x, weight) : tape.groupedLinear(x, weight, offsets: offsets)
@@ -26,7 +28,7 @@ public enum ProductBenchmark {
 
     /// dW = dyᵀ·x, both operands packed inside the time, for `groups` ranges of `rows` rows.
     public static func weightGradient(
-        rows: Int, columns: Int, depth: Int, groups: Int = 1, type: ElementType, rounds: Int
+        rows: Int, columns: Int, depth: Int, groups: Int = 1, type: ElementType, inCodes: Bool = false, rounds: Int
     ) -> Result {
         let dy = noise(groups * rows, columns, type: type)
         let x = noise(groups * rows, depth, type: type)
@@ -37,7 +39,7 @@ public enum ProductBenchmark {
                 adds: false)
         }
         return time(2 * Double(groups * rows) * Double(columns) * Double(depth), rounds: rounds) {
-            Product.outer(dy, x, products)
+            if inCodes { CodedProduct.outer(dy, x, products) } else { Product.outer(dy, x, products) }
         }
     }
 

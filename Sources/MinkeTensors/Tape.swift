@@ -86,12 +86,19 @@ public final class Tape {
     /// Whether a row's results depend on nothing else in the pass, to the last bit: products then take the same way
     /// through the weights however many rows there are. Slower for many rows.
     public let keepsRowsApart: Bool
+    /// Whether products with weights, and their gradients, work on block-scaled codes of 8 bits, and those of the output
+    /// head on codes of 13. Products that ask for a precision have that.
+    public let usesCodes: Bool
     private var steps: [() -> Void] = []
 
-    public init(computeType: ElementType = .float32, isRecording: Bool = false, keepsRowsApart: Bool = false) {
+    public init(
+        computeType: ElementType = .float32, isRecording: Bool = false, keepsRowsApart: Bool = false,
+        usesCodes: Bool = false
+    ) {
         self.computeType = computeType
         self.isRecording = isRecording
         self.keepsRowsApart = keepsRowsApart
+        self.usesCodes = usesCodes
     }
 
     /// Remembers the gradient of an operation; the last recorded runs first.

@@ -6,13 +6,13 @@ import Testing
 @Suite struct ReproducibilityTests {
     @Test func resultsDoNotDependOnThreads() async {
         await #expect(processExitsWith: .success) {
-            for type in [ElementType.float32, .bfloat16] {
+            for (type, usesCodes) in [(ElementType.float32, false), (.bfloat16, false), (.bfloat16, true)] {
                 let results = [1, 2, 3, 4, 2].map { threads in
                     CPU.shared.threadCount = threads
                     #expect(CPU.shared.threadCount == threads)
-                    return Block(type).step().map { $0.map(\.bitPattern) }
+                    return Block(type, usesCodes: usesCodes).step().map { $0.map(\.bitPattern) }
                 }
-                #expect(results.allSatisfy { $0 == results[0] }, "\(type)")
+                #expect(results.allSatisfy { $0 == results[0] }, "\(type), codes \(usesCodes)")
                 #expect(results[0].allSatisfy { !$0.isEmpty })
             }
         }
@@ -20,16 +20,18 @@ import Testing
 
     @Test func repeatedStepsTakeNoNewMemory() async {
         await #expect(processExitsWith: .success) {
-            let block = Block(.bfloat16)
-            CPU.shared.threadCount = 1
-            for _ in 0..<3 { _ = block.step() }
-            let reserved = TensorMemory.reservedBytes
-            for _ in 0..<9 { _ = block.step() }
-            #expect(TensorMemory.reservedBytes == reserved)
-            // How many blocks of scratch memory several threads use at once depends on their timing; there is a bound.
-            CPU.shared.threadCount = 3
-            for _ in 0..<9 { _ = block.step() }
-            #expect(TensorMemory.reservedBytes < 64 << 20)
+            for usesCodes in [false, true] {
+                let block = Block(.bfloat16, usesCodes: usesCodes)
+                CPU.shared.threadCount = 1
+                for _ in 0..<3 { _ = block.step() }
+                let reserved = TensorMemory.reservedBytes
+                for _ in 0..<9 { _ = block.step() }
+                #expect(TensorMemory.reservedBytes == reserved)
+                // How many blocks of scratch memory several threads use at once depends on their timing; there is a bound.
+                CPU.shared.threadCount = 3
+                for _ in 0..<9 { _ = block.step() }
+                #expect(TensorMemory.reservedBytes < 64 << 20)
+            }
         }
     }
 }
@@ -37,12 +39,14 @@ import Testing
 /// One layer of latent attention and experts under a head, with the same weights in every instance.
 private struct Block {
     let type: ElementType
+    let usesCodes: Bool
     let table: Parameter, norm: Parameter, query: Parameter, compress: Parameter, latentNorm: Parameter
     let expand: Parameter, output: Parameter, router: Parameter, up: Parameter, down: Parameter, head: Parameter
 
-    init(_ type: ElementType) {
+    init(_ type: ElementType, usesCodes: Bool) {
         var numbers = Numbers(42)
         self.type = type
+        self.usesCodes = usesCodes
         table = numbers.parameter(50, 24)
         norm = numbers.parameter(1, 24)
         query = numbers.parameter(3 * 10, 24)
@@ -72,7 +76,7 @@ private struct Block {
         let rule = RoutingRule(
             experts: 8, topK: 3, groups: 4, topGroups: 2, usesSigmoid: true, ranksGroupsByTopTwo: true,
             normalizes: true, scale: 2.5)
-        let tape = Tape(computeType: type, isRecording: true)
+        let tape = Tape(computeType: type, isRecording: true, usesCodes: usesCodes)
         let stream = tape.embedding(tokens, table)
         let x = tape.rmsNorm(stream, weight: norm, epsilon: 1e-6, gradientType: .float32)
         let q = tape.linear(x, query)

@@ -46,6 +46,28 @@ typedef struct {
     int32_t aIsPacked;        ///< A is packed strips of 14 rows: [strips][words][16]
 } MinkeProduct;
 
+/// Depths whose codes share a scale, in products of codes.
+enum { MinkeCodeBlock = 128 };
+/// Bytes of a code: of 8 bits, or of 13.
+enum { MinkeCodes8 = 1, MinkeCodes13 = 2 };
+
+/// One product out[M,N] = A[M,K]·B[K,N] of codes: both sides quantised, with a scale for each MinkeCodeBlock depths of a
+/// row of A and of a column of B.
+typedef struct {
+    int64_t columns, depth;
+    int32_t width;            ///< bytes of a code
+    const void *a;            ///< quantizeCodeRows, rows aRowBytes apart; or panels of packCodeColumns
+    int64_t aRowBytes;
+    const float *aScales;     ///< minkeCodeBlocks(depth) of every row; packed codes bring their own
+    int32_t aIsPacked;
+    const void *b;            ///< panels of codes
+    void *out;                ///< row-major [M,N]
+    int64_t outStride;
+    const float *base;        ///< for MinkeAddFloat32
+    int64_t baseStride;
+    int32_t mode;
+} MinkeCodeProduct;
+
 /// Blocked causal attention of one head over one sequence.
 ///
 /// There are `tokens` keys and a query for each from `firstQuery` on; query t attends to keys 0...t. A key is the concatenation of its own part (`k`, width keyWidth) and a part shared by
@@ -141,6 +163,25 @@ typedef struct {
     /// Strips [strip0, strip1) of A = Yᵀ from Y[K,M]: strips of balanced height, see minkeStripStart.
     void (*packStrips)(const void *y, int32_t type, int64_t stride, const int32_t *rows, int64_t m, int64_t k,
                        void *strips, int32_t stripType, int64_t strip0, int64_t strip1);
+
+    // Products of codes, see code_product.h; `width` is the bytes of a code.
+    void (*multiplyCodes)(const MinkeCodeProduct *, int64_t row0, int64_t row1, int64_t panel0, int64_t panel1);
+    /// Rows [row0, row1) of x as codes (bytes are 128 too large), with minkeCodeBlocks(depth) scales each.
+    void (*quantizeCodeRows)(const void *x, int32_t type, int64_t stride, int64_t depth, int32_t width, void *codes,
+                             int64_t codeStride, float *scales, int64_t row0, int64_t row1);
+    /// Panels [panel0, panel1) of B from X[K,N], or of the packed left operand Xᵀ.
+    void (*packCodeColumns)(const void *x, int32_t type, int64_t stride, int64_t n, int64_t k, int32_t width,
+                            void *panels, bool isLeft, int64_t panel0, int64_t panel1);
+    /// Rows [row0, row1) of a weight, row0 a multiple of MinkeCodeBlock, as signed codes; one scale for 128 × 128.
+    void (*quantizeCodeWeight)(const float *w, int64_t stride, int64_t k, int32_t width, void *codes,
+                               int64_t codeStride, float *scales, int64_t row0, int64_t row1);
+    /// Panels of Wᵀ (for y = x·Wᵀ) and of W (for dx = dy·W) from the codes of W[N,K].
+    void (*packCodeTransposed)(const void *codes, int64_t codeStride, const float *scales, int64_t n, int64_t k,
+                               int32_t width, void *panels, int64_t panel0, int64_t panel1);
+    void (*packCodeDirect)(const void *codes, int64_t codeStride, const float *scales, int64_t n, int64_t k,
+                           int32_t width, void *panels, int64_t panel0, int64_t panel1);
+    /// Whether there are dot products of codes, so that these products are faster than those of floats.
+    bool hasCodeDots;
 
     // Element-wise and row-wise.
     void (*convert)(const void *x, int32_t xType, void *y, int32_t yType, int64_t count);
@@ -249,7 +290,7 @@ typedef struct {
 
 /// The kernels in force: the best the processor has, or those that MINKE_ISA names.
 const MinkeKernels *minkeKernels(void);
-/// Kernels by name ("avx512bf16", "avx512", "avx2", "neon", "portable"); null if unknown or not supported here.
+/// Kernels by name ("avx512bf16", "avx512vnni", "avx512", "avx2", "neon", "portable"); null if unknown or not supported here.
 const MinkeKernels *minkeKernelsNamed(const char *name);
 /// The name at `index` among those this processor supports, best first; null past the end.
 const char *minkeSupportedISA(int index);
@@ -285,6 +326,15 @@ static inline int64_t minkeActivationBytes(int64_t depth) { return minkeActivati
 /// Depths for which rows in integers have room for a scale, and how many such blocks a depth has.
 enum { MinkeByteBlock = 128 };
 static inline int64_t minkeByteBlocks(int64_t depth) { return (depth + MinkeByteBlock - 1) / MinkeByteBlock; }
+
+static inline int64_t minkeCodeBlocks(int64_t depth) { return (depth + MinkeCodeBlock - 1) / MinkeCodeBlock; }
+/// Bytes of a row of codes: whole words.
+static inline int64_t minkeCodeRowBytes(int64_t depth, int32_t width) { return (depth * width + 3) / 4 * 4; }
+/// Bytes of one panel of MinkePanelWidth columns: words of codes, and per block of depths a correction and a scale for
+/// each column.
+static inline int64_t minkeCodePanelBytes(int64_t depth, int32_t width) {
+    return (minkeCodeRowBytes(depth, width) + minkeCodeBlocks(depth) * 8) * MinkePanelWidth;
+}
 
 /// Tells the processor that this thread is spinning.
 static inline void minkeRelax(void) {

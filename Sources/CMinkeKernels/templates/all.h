@@ -5,6 +5,12 @@
 
 #include "packing.h"
 
+#include "code_product.h"
+
+#include "code_packing.h"
+
+#include "code_weights.h"
+
 #include "elementwise.h"
 
 #include "optimizer.h"

@@ -3,8 +3,12 @@
 
 enum { QueryBlock = 56, KeyBlock = 256 };
 
+/// The type of everything inside: bfloat16 is multiplied as such only where that is fast.
+INLINE int32_t innerType(int32_t type) { return HAS_BF16_DOT ? type : MinkeFloat32; }
+
 /// Where the parts of the scratch memory lie.
 typedef struct {
+    int32_t type;         // of what is packed and of weights
     int64_t width, words; // of a query or key
     float *keys;          // panels of Kᵀ: B[width][T]
     float *values;        // forward: panels of V: B[T][valueWidth]; backward: panels of Vᵀ: B[valueWidth][T]
@@ -13,17 +17,21 @@ typedef struct {
     float *gradRows;      // panels of dO: B[T][valueWidth]
     float *dKeys, *dValues, *delta;
     float *scores, *dScores;    // [QueryBlock][KeyBlock]
-    void *weights, *dWeights;   // the same in the element type
+    void *weights, *dWeights;   // the same in the inner type
     void *weightStrips, *dWeightStrips;
     float *rows;                // [QueryBlock][max(width, valueWidth)]
+    void *queryBlock, *gradBlock; // the block's queries and gradients in the inner type, where that is another
     float *top, *sum;           // [QueryBlock]
 } AttentionScratch;
 
 INLINE int64_t roundedUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/// Lays the scratch out from `base`.
-static void layOut(AttentionScratch *s, char *base, int64_t tokens, int64_t width, int64_t valueWidth, bool backward) {
-    int64_t used = 0;
+/// Lays the scratch out.
+static void layOut(AttentionScratch *s, const MinkeAttention *p, bool backward) {
+    int64_t tokens = p->tokens, width = p->keyWidth + p->sharedWidth, valueWidth = p->valueWidth, used = 0;
+    char *base = p->scratch;
+    s->type = innerType(p->type);
+    s->words = minkeWords(p->keyWidth, s->type) + minkeWords(p->sharedWidth, s->type);
     int64_t t = roundedUp(tokens, 32), w = roundedUp(width, 32), v = roundedUp(valueWidth, 32);
     int64_t b = backward ? t : 0;
     int64_t strip = minkeStripBytes(QueryBlock, KeyBlock, MinkeFloat32) / 4;
@@ -33,7 +41,7 @@ static void layOut(AttentionScratch *s, char *base, int64_t tokens, int64_t widt
         {(void **)&s->dValues, b * valueWidth}, {(void **)&s->delta, b}, {(void **)&s->scores, QueryBlock * KeyBlock},
         {(void **)&s->dScores, QueryBlock * KeyBlock}, {&s->weights, QueryBlock * KeyBlock},
         {&s->dWeights, QueryBlock * KeyBlock}, {&s->weightStrips, strip}, {&s->dWeightStrips, strip},
-        {(void **)&s->rows, QueryBlock * (w > v ? w : v)}, {(void **)&s->top, QueryBlock}, {(void **)&s->sum, QueryBlock}};
+        {(void **)&s->rows, QueryBlock * (w > v ? w : v)}, {&s->queryBlock, QueryBlock * w}, {&s->gradBlock, QueryBlock * v}, {(void **)&s->top, QueryBlock}, {(void **)&s->sum, QueryBlock}};
     for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++) {
         *parts[i].at = base + used;
         used += roundedUp(parts[i].floats * 4, 64);
@@ -46,33 +54,44 @@ INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 /// Panels of Kᵀ from a head's own part and the shared part.
 static void packKeys(const MinkeAttention *p, AttentionScratch *s) {
     int64_t panels = (p->tokens + 31) / 32;
-    packTransposedInto(p->k, p->type, p->kStride, p->tokens, p->keyWidth, s->keys, p->type, s->words, 0, 0, panels);
+    packTransposedInto(p->k, p->type, p->kStride, p->tokens, p->keyWidth, s->keys, s->type, s->words, 0, 0, panels);
     if (p->sharedWidth)
-        packTransposedInto(p->kShared, p->type, p->kSharedStride, p->tokens, p->sharedWidth, s->keys, p->type, s->words,
-                           minkeWords(p->keyWidth, p->type), 0, panels);
+        packTransposedInto(p->kShared, p->type, p->kSharedStride, p->tokens, p->sharedWidth, s->keys, s->type, s->words,
+                           minkeWords(p->keyWidth, s->type), 0, panels);
+}
+
+/// A block's rows as left operand: where they lie, or brought to the inner type in `block`. Returns their first.
+static const void *leftRows(const MinkeAttention *p, const AttentionScratch *s, const void *rows, int64_t *stride,
+                            int64_t first, int64_t count, int64_t width, void *block) {
+    const void *from = advanced(rows, (first - p->firstQuery) * *stride, p->type);
+    if (s->type == p->type) return from;
+    for (int64_t r = 0; r < count; r++)
+        convert(advanced(from, r * *stride, p->type), p->type, advanced(block, r * width, s->type), s->type, width);
+    *stride = width;
+    return block;
 }
 
 /// scores[0..<rows][keys j0..<end] = left·Bᵀ, end growing with the row: strips of queries see no key after their own.
-static void multiplyCausal(const MinkeAttention *p, const void *left, int64_t leftStride, const float *panels,
+static void multiplyCausal(int32_t type, const void *left, int64_t leftStride, const float *panels,
                            int64_t words, int64_t depth, int64_t i0, int64_t rows, int64_t j0, float *out) {
-    int64_t size = p->type == MinkeBFloat16 ? 2 : 4;
-    Block block = {.a = (const char *)left + (i0 - p->firstQuery) * leftStride * size, .aRowBytes = leftStride * size, .aWordBytes = 4,
+    int64_t size = type == MinkeBFloat16 ? 2 : 4;
+    Block block = {.a = left, .aRowBytes = leftStride * size, .aWordBytes = 4,
                    .b = (const char *)panels + j0 / 32 * words * MinkePanelWidth * 4,
                    .panelBytes = words * MinkePanelWidth * 4, .words = words,
-                   .half = p->type == MinkeBFloat16 && depth % 2 != 0, .out = out, .outStride = KeyBlock,
+                   .half = type == MinkeBFloat16 && depth % 2 != 0, .out = out, .outStride = KeyBlock,
                    .mode = MinkeStoreFloat32, .columns = KeyBlock};
     for (int64_t r = 0; r < rows; r += MinkeStripHeight) {
         int64_t end = smaller(r + MinkeStripHeight, rows);
         int64_t last = smaller(i0 + end, j0 + KeyBlock);
-        if (last > j0) multiplyRows(&block, p->type, r, end, 0, (last - j0 + 31) / 32);
+        if (last > j0) multiplyRows(&block, type, r, end, 0, (last - j0 + 31) / 32);
     }
 }
 
 /// out[0..<rows] += left[:, 0..<keys]·B with the depth of B starting at key j0; later keys than a strip sees are skipped.
-static void mixCausal(const MinkeAttention *p, const void *left, const float *panels, int64_t columns, int64_t i0,
-                      int64_t rows, int64_t j0, float *out) {
-    int64_t size = p->type == MinkeBFloat16 ? 2 : 4, perWord = p->type == MinkeBFloat16 ? 2 : 1;
-    int64_t panelWords = minkeWords(p->tokens, p->type);
+static void mixCausal(const MinkeAttention *p, int32_t type, const void *left, const float *panels, int64_t columns,
+                      int64_t i0, int64_t rows, int64_t j0, float *out) {
+    int64_t size = type == MinkeBFloat16 ? 2 : 4, perWord = type == MinkeBFloat16 ? 2 : 1;
+    int64_t panelWords = minkeWords(p->tokens, type);
     Block block = {.a = left, .aRowBytes = KeyBlock * size, .aWordBytes = 4,
                    .b = (const char *)panels + j0 / perWord * MinkePanelWidth * 4,
                    .panelBytes = panelWords * MinkePanelWidth * 4, .out = out, .outStride = columns, .base = out,
@@ -81,8 +100,8 @@ static void mixCausal(const MinkeAttention *p, const void *left, const float *pa
         int64_t end = smaller(r + MinkeStripHeight, rows);
         int64_t keys = smaller(smaller(i0 + end, j0 + KeyBlock), p->tokens) - j0;
         if (keys <= 0) continue;
-        block.words = minkeWords(keys, p->type);
-        multiplyRows(&block, p->type, r, end, 0, (columns + 31) / 32);
+        block.words = minkeWords(keys, type);
+        multiplyRows(&block, type, r, end, 0, (columns + 31) / 32);
     }
 }
 
@@ -118,10 +137,9 @@ INLINE void softmaxBlock(const int T, AttentionScratch *s, float scale, int64_t 
 
 static void attentionForward(const MinkeAttention *p) {
     AttentionScratch s;
-    layOut(&s, p->scratch, p->tokens, p->keyWidth + p->sharedWidth, p->valueWidth, false);
-    s.words = minkeWords(p->keyWidth, p->type) + minkeWords(p->sharedWidth, p->type);
+    layOut(&s, p, false);
     packKeys(p, &s);
-    packDirect(p->v, p->type, p->vStride, 0, p->valueWidth, p->tokens, s.values, p->type, 0, (p->valueWidth + 31) / 32);
+    packDirect(p->v, p->type, p->vStride, 0, p->valueWidth, p->tokens, s.values, s.type, 0, (p->valueWidth + 31) / 32);
     for (int64_t i0 = p->firstQuery; i0 < p->tokens; i0 += QueryBlock) {
         int64_t rows = smaller(QueryBlock, p->tokens - i0);
         for (int64_t r = 0; r < rows; r++) {
@@ -129,11 +147,13 @@ static void attentionForward(const MinkeAttention *p) {
             s.sum[r] = 0;
         }
         memset(s.rows, 0, (size_t)(rows * p->valueWidth) * 4);
+        int64_t qStride = p->qStride;
+        const void *q = leftRows(p, &s, p->q, &qStride, i0, rows, s.width, s.queryBlock);
         for (int64_t j0 = 0; j0 < i0 + rows; j0 += KeyBlock) {
             int64_t j1 = smaller(j0 + KeyBlock, i0 + rows);
-            multiplyCausal(p, p->q, p->qStride, s.keys, s.words, s.width, i0, rows, j0, s.scores);
-            WITH_TYPE(p->type, T, softmaxBlock(T, &s, p->scale, i0, rows, j0, j1, p->valueWidth));
-            mixCausal(p, s.weights, s.values, p->valueWidth, i0, rows, j0, s.rows);
+            multiplyCausal(s.type, q, qStride, s.keys, s.words, s.width, i0, rows, j0, s.scores);
+            WITH_TYPE(s.type, T, softmaxBlock(T, &s, p->scale, i0, rows, j0, j1, p->valueWidth));
+            mixCausal(p, s.type, s.weights, s.values, p->valueWidth, i0, rows, j0, s.rows);
         }
         for (int64_t r = 0; r < rows; r++) {
             float inverse = 1.0f / s.sum[r];
@@ -146,7 +166,7 @@ static void attentionForward(const MinkeAttention *p) {
     }
 }
 
-/// P = exp(S·scale − logSumExp), dS = P ⊙ (dP − delta)·scale, both in the element type.
+/// P = exp(S·scale − logSumExp), dS = P ⊙ (dP − delta)·scale, both in the inner type.
 INLINE void softmaxBackwardBlock(const int T, const MinkeAttention *p, AttentionScratch *s, int64_t i0, int64_t rows,
                                  int64_t j0, int64_t j1) {
     for (int64_t r = 0; r < rows; r++) {
@@ -168,29 +188,28 @@ INLINE void softmaxBackwardBlock(const int T, const MinkeAttention *p, Attention
 }
 
 /// sums[keys j0..<j1] += leftᵀ·B over the queries of one block.
-static void accumulateKeys(const MinkeAttention *p, const void *left, void *strips, const float *panels,
+static void accumulateKeys(const MinkeAttention *p, int32_t type, const void *left, void *strips, const float *panels,
                            int64_t columns, int64_t i0, int64_t rows, int64_t j0, int64_t j1, float *sums) {
-    int64_t keys = j1 - j0, count = minkeStripCount(keys), perWord = p->type == MinkeBFloat16 ? 2 : 1;
-    packStrips(left, p->type, KeyBlock, 0, keys, rows, strips, p->type, 0, count);
+    int64_t keys = j1 - j0, count = minkeStripCount(keys), perWord = type == MinkeBFloat16 ? 2 : 1;
+    packStrips(left, type, KeyBlock, 0, keys, rows, strips, type, 0, count);
     Block block = {.a = strips, .aWordBytes = MinkeStripStride * 4,
                    .b = (const char *)panels + i0 / perWord * MinkePanelWidth * 4,
-                   .panelBytes = minkeWords(p->tokens, p->type) * MinkePanelWidth * 4,
-                   .words = minkeWords(rows, p->type), .out = sums + j0 * columns, .outStride = columns,
+                   .panelBytes = minkeWords(p->tokens, type) * MinkePanelWidth * 4,
+                   .words = minkeWords(rows, type), .out = sums + j0 * columns, .outStride = columns,
                    .base = sums + j0 * columns, .baseStride = columns, .mode = MinkeAddFloat32, .columns = columns};
-    multiplyStrips(&block, p->type, keys, 0, count, 0, (columns + 31) / 32);
+    multiplyStrips(&block, type, keys, 0, count, 0, (columns + 31) / 32);
 }
 
 static void attentionBackward(const MinkeAttention *p) {
     AttentionScratch s;
     int64_t width = p->keyWidth + p->sharedWidth, tokens = p->tokens, valueWidth = p->valueWidth;
-    layOut(&s, p->scratch, tokens, width, valueWidth, true);
-    s.words = minkeWords(p->keyWidth, p->type) + minkeWords(p->sharedWidth, p->type);
+    layOut(&s, p, true);
     packKeys(p, &s);
-    int64_t valueWords = minkeWords(valueWidth, p->type);
-    packTransposedInto(p->v, p->type, p->vStride, tokens, valueWidth, s.values, p->type, valueWords, 0, 0,
+    int64_t valueWords = minkeWords(valueWidth, s.type);
+    packTransposedInto(p->v, p->type, p->vStride, tokens, valueWidth, s.values, s.type, valueWords, 0, 0,
                        (tokens + 31) / 32);
-    packDirect(p->q, p->type, p->qStride, 0, width, tokens, s.queryRows, p->type, 0, (width + 31) / 32);
-    packDirect(p->dOut, p->type, p->dOutStride, 0, valueWidth, tokens, s.gradRows, p->type, 0, (valueWidth + 31) / 32);
+    packDirect(p->q, p->type, p->qStride, 0, width, tokens, s.queryRows, s.type, 0, (width + 31) / 32);
+    packDirect(p->dOut, p->type, p->dOutStride, 0, valueWidth, tokens, s.gradRows, s.type, 0, (valueWidth + 31) / 32);
     // Whole keys as rows, for dQ: first brought together in dKeys' memory.
     for (int64_t t = 0; t < tokens; t++) {
         convert(advanced(p->k, t * p->kStride, p->type), p->type, s.dKeys + t * width, MinkeFloat32, p->keyWidth);
@@ -198,7 +217,7 @@ static void attentionBackward(const MinkeAttention *p) {
             convert(advanced(p->kShared, t * p->kSharedStride, p->type), p->type, s.dKeys + t * width + p->keyWidth,
                     MinkeFloat32, p->sharedWidth);
     }
-    packDirect(s.dKeys, MinkeFloat32, width, 0, width, tokens, s.keyRows, p->type, 0, (width + 31) / 32);
+    packDirect(s.dKeys, MinkeFloat32, width, 0, width, tokens, s.keyRows, s.type, 0, (width + 31) / 32);
     memset(s.dKeys, 0, (size_t)(tokens * width) * 4);
     memset(s.dValues, 0, (size_t)(tokens * valueWidth) * 4);
     for (int64_t t = 0; t < tokens; t++) {
@@ -213,14 +232,17 @@ static void attentionBackward(const MinkeAttention *p) {
     for (int64_t i0 = 0; i0 < tokens; i0 += QueryBlock) {
         int64_t rows = smaller(QueryBlock, tokens - i0);
         memset(s.rows, 0, (size_t)(rows * width) * 4);
+        int64_t qStride = p->qStride, dStride = p->dOutStride;
+        const void *q = leftRows(p, &s, p->q, &qStride, i0, rows, width, s.queryBlock);
+        const void *d = leftRows(p, &s, p->dOut, &dStride, i0, rows, valueWidth, s.gradBlock);
         for (int64_t j0 = 0; j0 < i0 + rows; j0 += KeyBlock) {
             int64_t j1 = smaller(j0 + KeyBlock, i0 + rows);
-            multiplyCausal(p, p->q, p->qStride, s.keys, s.words, width, i0, rows, j0, s.scores);
-            multiplyCausal(p, p->dOut, p->dOutStride, s.values, valueWords, valueWidth, i0, rows, j0, s.dScores);
-            WITH_TYPE(p->type, T, softmaxBackwardBlock(T, p, &s, i0, rows, j0, j1));
-            mixCausal(p, s.dWeights, s.keyRows, width, i0, rows, j0, s.rows);
-            accumulateKeys(p, s.dWeights, s.dWeightStrips, s.queryRows, width, i0, rows, j0, j1, s.dKeys);
-            accumulateKeys(p, s.weights, s.weightStrips, s.gradRows, valueWidth, i0, rows, j0, j1, s.dValues);
+            multiplyCausal(s.type, q, qStride, s.keys, s.words, width, i0, rows, j0, s.scores);
+            multiplyCausal(s.type, d, dStride, s.values, valueWords, valueWidth, i0, rows, j0, s.dScores);
+            WITH_TYPE(s.type, T, softmaxBackwardBlock(T, p, &s, i0, rows, j0, j1));
+            mixCausal(p, s.type, s.dWeights, s.keyRows, width, i0, rows, j0, s.rows);
+            accumulateKeys(p, s.type, s.dWeights, s.dWeightStrips, s.queryRows, width, i0, rows, j0, j1, s.dKeys);
+            accumulateKeys(p, s.type, s.weights, s.weightStrips, s.gradRows, valueWidth, i0, rows, j0, j1, s.dValues);
         }
         for (int64_t r = 0; r < rows; r++)
             convert(s.rows + r * width, MinkeFloat32, advanced(p->dQ, (i0 + r) * p->dQStride, p->type), p->type, width);

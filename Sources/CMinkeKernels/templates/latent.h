@@ -78,7 +78,7 @@ INLINE void scoreTile(const int type, const int rows, const char *row, int64_t r
         UNROLL for (int line = 0; line < rows * 4; line += 64) __builtin_prefetch(next + k * rows * 4 + line, 0, 2);
         Floats query[LaneVectors];
         UNROLL for (int v = 0; v < LaneVectors; v++) query[v] = ((const Floats *)queries)[v];
-#if !HAS_DOT
+#if !HAS_BF16_DOT
         Floats low[LaneVectors], high[LaneVectors];
         UNROLL for (int v = 0; v < LaneVectors; v++) {
             low[v] = (Floats)((Words)query[v] << 16);
@@ -89,7 +89,7 @@ INLINE void scoreTile(const int type, const int rows, const char *row, int64_t r
             const char *from = at[i / 4] + i % 4 * rowBytes + 4 * k;
             if (type == MinkeBFloat16) {
                 uint32_t word = *(const Word *)from;
-#if HAS_DOT
+#if HAS_BF16_DOT
                 sums[i][0] = (Floats)_mm512_dpbf16_ps((__m512)sums[i][0], (__m512bh)_mm512_set1_epi32((int)word),
                                                       (__m512bh)query[0]);
 #else
@@ -131,7 +131,7 @@ INLINE void softmaxLanes(const MinkeLatentChunk *p, float *scores) {
     }
 }
 
-#if HAS_DOT
+#if HAS_BF16_DOT
 /// Weights of two rows as one word, in place: word [pair][lane].
 INLINE void pairWeights(float *weights, int64_t count) {
     for (int64_t t = 0; t < count; t += 2) {
@@ -240,7 +240,7 @@ INLINE void attendTyped(const int type, const MinkeLatentChunk *p) {
         scoreTile(type, ScoreTail, rows + t * rowBytes, rowBytes, p->queries, words, scores + t * Lanes);
     softmaxLanes(p, scores);
     int64_t columns = minkeMixedColumns(p->rank);
-#if HAS_DOT
+#if HAS_BF16_DOT
     if (type == MinkeBFloat16) {
         pairWeights(scores, p->count);
         for (int64_t c = 0; c < columns; c += 32)

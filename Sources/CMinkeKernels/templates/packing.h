@@ -32,6 +32,8 @@ INLINE void transpose16(Words r[16]) {
 
 /// Sixteen words of row `w` from word `k` on.
 INLINE Words wordsOfRow(const void *w, const int type, int64_t k, const int panelType) {
+    if (type == MinkeBFloat16 && panelType == MinkeFloat32)
+        return __builtin_convertvector(*(const Halves *)((const uint16_t *)w + k), Words) << 16;
     if (type == MinkeBFloat16) return *(const Words *)((const uint16_t *)w + 2 * k);
     if (panelType == MinkeFloat32) return *(const Words *)((const float *)w + k);
     const float *from = (const float *)w + 2 * k;
@@ -51,7 +53,7 @@ INLINE void packTransposedTyped(const void *w, const int type, int64_t stride, i
         int64_t first = panel * MinkePanelWidth;
         int64_t done = 0;
 #if WIDTH == 16
-        if (first + MinkePanelWidth <= n && (type == panelType || type == MinkeFloat32)) {
+        if (first + MinkePanelWidth <= n) {
             int64_t perWord = panelType == MinkeBFloat16 ? 2 : 1;
             for (; (done + 16) * perWord <= k; done += 16)
                 for (int side = 0; side < 32; side += 16) {
@@ -105,6 +107,10 @@ INLINE void packWords(uint32_t *to, const void *first, const void *second, int64
                 Words16 high = b ? __builtin_convertvector(*(const Halves16 *)(b + j), Words16) : (Words16){0};
                 *(Words16 *)(to + j) = low | high << 16;
             }
+        } else if (type == MinkeBFloat16) {
+            const uint16_t *a = (const uint16_t *)first + at;
+            for (int j = 0; j < width; j += 16)
+                *(Words16 *)(to + j) = __builtin_convertvector(*(const Halves16 *)(a + j), Words16) << 16;
         } else {
             for (int j = 0; j < width; j++)
                 to[j] = wordOf(load(first, at + j, type), second ? load(second, at + j, type) : 0, panelType);

@@ -70,7 +70,7 @@ INLINE void multiplyWord(const int type, const int rows, const char *a, int64_t 
                          const char *b, bool half, Floats sums[MinkeStripHeight][TILE_VECTORS]) {
     Floats right[TILE_VECTORS];
     UNROLL for (int v = 0; v < TILE_VECTORS; v++) right[v] = ((const Floats *)b)[v];
-#if !HAS_DOT
+#if !HAS_BF16_DOT
     Floats low[TILE_VECTORS], high[TILE_VECTORS];
     if (type == MinkeBFloat16)
         UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
@@ -82,7 +82,7 @@ INLINE void multiplyWord(const int type, const int rows, const char *a, int64_t 
         const char *at = a + i * rowBytes;
         if (type == MinkeBFloat16) {
             uint32_t word = half ? *(const uint16_t *)at : *(const Word *)at;
-#if HAS_DOT
+#if HAS_BF16_DOT
             __m512bh left = (__m512bh)_mm512_set1_epi32((int)word);
             UNROLL for (int v = 0; v < TILE_VECTORS; v++)
                 sums[i][v] = (Floats)_mm512_dpbf16_ps((__m512)sums[i][v], left, (__m512bh)right[v]);

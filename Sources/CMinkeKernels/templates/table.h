@@ -16,7 +16,7 @@ static double peakFloat32(int64_t repeats) {
 }
 
 static double peakBFloat16(int64_t repeats) {
-#if HAS_DOT
+#if HAS_BF16_DOT
     enum { Count = 24 };
     __m512 sums[Count];
     __m512i x = _mm512_set1_epi16(0x3F00);
@@ -89,6 +89,13 @@ const MinkeKernels TABLE(ISA) = {
     .packTransposed = packTransposed,
     .packDirect = packDirect,
     .packStrips = packStrips,
+    .multiplyCodes = multiplyCodes,
+    .quantizeCodeRows = quantizeCodeRows,
+    .packCodeColumns = packCodeColumns,
+    .quantizeCodeWeight = quantizeCodeWeight,
+    .packCodeTransposed = packCodeTransposed,
+    .packCodeDirect = packCodeDirect,
+    .hasCodeDots = HAS_DOT,
     .convert = convert,
     .accumulate = accumulate,
     .scale = scale,
@@ -135,5 +142,5 @@ const MinkeKernels TABLE(ISA) = {
     .axpby = axpby,
     .peakFloat32 = peakFloat32,
     .peakBFloat16 = peakBFloat16,
-    .hasBFloat16Dots = HAS_DOT,
+    .hasBFloat16Dots = HAS_BF16_DOT,
 };

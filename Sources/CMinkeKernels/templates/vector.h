@@ -40,7 +40,7 @@ INLINE uint16_t narrow(float x) {
 }
 
 INLINE Halves narrowVector(Floats x) {
-#if HAS_DOT
+#if HAS_BF16
     return (Halves)_mm512_cvtneps_pbh((__m512)x);
 #else
     Words bits = (Words)x;

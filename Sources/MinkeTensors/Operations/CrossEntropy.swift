@@ -1,8 +1,8 @@
 import CMinkeKernels
 
 extension Tape {
-    /// Rows whose logits exist at the same time.
-    private static let lossRows = 512
+    /// Rows whose logits exist at the same time. In codes, which are fast, half as many: the logits are the largest tensor.
+    private static func lossRows(inCodes: Bool) -> Int { inCodes ? 256 : 512 }
 
     /// Mean cross-entropy of the output head: L = mean over t of log Σᵥ exp(z[t, v]) − z[t, target], z = x·Wᵀ.
     ///
@@ -29,20 +29,27 @@ extension Tape {
         var losses = [Float](repeating: 0, count: input.rows)
         let dx = isRecording ? Tensor(uninitialized: input.rows, input.columns, type: x.gradientType) : nil
         precondition(!isRecording || !head.isStored, "stored weights are not trained through")
-        let panels = head.isStored ? nil : head.packed(computeType, transposed: true).pointer(group: 0)
-        for first in stride(from: 0, to: input.rows, by: Tape.lossRows) {
-            let rows = first..<min(input.rows, first + Tape.lossRows)
+        let inCodes = usesCodes && !head.isStored
+        let panels = head.isStored || inCodes ? nil : head.packed(computeType, transposed: true).pointer(group: 0)
+        let lossRows = Tape.lossRows(inCodes: inCodes)
+        for first in stride(from: 0, to: input.rows, by: lossRows) {
+            let rows = first..<min(input.rows, first + lossRows)
             let part = input.rows(rows)
             let logits = Tensor(uninitialized: rows.count, vocabulary)
-            if let panels {
+            if inCodes {
+                CodedProduct.multiply(
+                    CodedRows(part, .bits13), panels: head.coded(.bits13, transposed: true).pointer(group: 0),
+                    into: logits)
+            } else if let panels {
                 Product.multiply(part, panels: panels, into: logits)
             } else {
                 StoredProduct.multiply(
                     part, head.stored, offsets: [0, part.rows], into: logits, usesIntegers: computeType == .bfloat16)
             }
-            // In float the gradient may overwrite the logits; in bfloat16 it is half as wide.
+            // In float, of which codes are made too, the gradient may overwrite the logits; in bfloat16 it is half as wide.
             let dLogits =
-                computeType == .float32 ? logits : Tensor(uninitialized: rows.count, vocabulary, type: computeType)
+                computeType == .float32 || inCodes
+                ? logits : Tensor(uninitialized: rows.count, vocabulary, type: computeType)
             let slopes = softcap != nil && dx != nil ? Tensor(uninitialized: rows.count, vocabulary) : nil
             losses.withUnsafeMutableBufferPointer { losses in
                 targets.withUnsafeBufferPointer { targets in
@@ -67,11 +74,22 @@ extension Tape {
                 }
             }
             guard let dx else { continue }
-            Product.multiply(
-                dLogits, panels: head.packed(computeType, transposed: false).pointer(group: 0), into: dx.rows(rows))
+            if inCodes {
+                CodedProduct.multiply(
+                    CodedRows(dLogits, .bits13), panels: head.coded(.bits13, transposed: false).pointer(group: 0),
+                    into: dx.rows(rows))
+            } else {
+                Product.multiply(
+                    dLogits, panels: head.packed(computeType, transposed: false).pointer(group: 0), into: dx.rows(rows))
+            }
             if head.isTrainable {
                 let (gradient, adds) = head.gradientForAccumulation()
-                Product.outer(dLogits, part, [.init(rows: 0..<rows.count, out: gradient, adds: adds)])
+                let products = [Product.Outer(rows: 0..<rows.count, out: gradient, adds: adds)]
+                if inCodes {
+                    CodedProduct.outer(dLogits, part, products, .bits13)
+                } else {
+                    Product.outer(dLogits, part, products)
+                }
             }
         }
         if let dx { record { x.receiveGradient(dx) } }

@@ -17,26 +17,25 @@ extension Tape {
             return groupedLinear(x, stored: weight.stored, offsets: offsets)
         }
         let value = Tensor(uninitialized: x.value.rows, weight.rows, type: computeType)
-        Tape.multiplyGroups(x.value, weight.packed(computeType, transposed: true), into: value, offsets: offsets)
+        Tape.multiplyGroups(x.value, weight, transposed: true, into: value, offsets: offsets, inCodes: usesCodes)
         let y = Variable(value)
-        record { [computeType] in
+        record { [usesCodes] in
             guard let dy = y.gradient else { return }
             if weight.isTrainable {
                 let (gradient, adds) = weight.gradientForAccumulation()
                 for group in 0..<weight.groups where !adds && offsets[group] == offsets[group + 1] {
                     gradient.rows(group * weight.rows..<(group + 1) * weight.rows).clear()
                 }
-                Product.outer(
-                    dy, x.value,
-                    (0..<weight.groups).map { group in
-                        .init(
-                            rows: offsets[group]..<offsets[group + 1],
-                            out: gradient.rows(group * weight.rows..<(group + 1) * weight.rows), adds: adds)
-                    })
+                let products = (0..<weight.groups).map { group in
+                    Product.Outer(
+                        rows: offsets[group]..<offsets[group + 1],
+                        out: gradient.rows(group * weight.rows..<(group + 1) * weight.rows), adds: adds)
+                }
+                if usesCodes { CodedProduct.outer(dy, x.value, products) } else { Product.outer(dy, x.value, products) }
             }
             let (dx, adds) = x.gradientForAccumulation()
             precondition(!adds, "expert inputs have one reader")
-            Tape.multiplyGroups(dy, weight.packed(computeType, transposed: false), into: dx, offsets: offsets)
+            Tape.multiplyGroups(dy, weight, transposed: false, into: dx, offsets: offsets, inCodes: usesCodes)
             y.releaseGradient()
         }
         return y
@@ -56,8 +55,9 @@ extension Tape {
         return Variable(value.converted(to: computeType))
     }
 
+    /// out = x·Wₑᵀ (`transposed`) or x·Wₑ for the rows of every group.
     private static func multiplyGroups(
-        _ x: Tensor, _ panels: Parameter.PackedPanels, into out: Tensor, offsets: [Int]
+        _ x: Tensor, _ weight: Parameter, transposed: Bool, into out: Tensor, offsets: [Int], inCodes: Bool
     ) {
         // Blocks of rows of one group each, in order.
         var blocks: [(group: Int, rows: Range<Int>)] = []
@@ -70,6 +70,16 @@ extension Tape {
             }
         }
         let panelCount = (out.columns + 31) / 32
+        if inCodes {
+            let (rows, panels) = (CodedRows(x), weight.coded(.bits8, transposed: transposed))
+            CPU.shared.parallel(blocks.count) { task in
+                var product = CodedProduct.description(
+                    rows, panels: panels.pointer(group: blocks[task].group), out: out, .store)
+                CodedProduct.run(&product, blocks[task].rows, 0..<panelCount)
+            }
+            return
+        }
+        let panels = weight.packed(x.type, transposed: transposed)
         CPU.shared.parallel(blocks.count) { task in
             let block = blocks[task]
             var product = Product.description(

@@ -9,22 +9,31 @@ extension Tape {
     ///   - x: `[tokens, columns of W]`.
     ///   - bias: one row, as wide as the result.
     ///   - residual: `float32`, `[tokens, rows of W]`; the result is then `float32` too.
+    ///   - overwrites: the result takes the residual's memory. Nobody else may read that afterwards.
     ///   - precision: the type of both operands; the compute type by default.
     ///   - output: the type of the result; that of the operands by default.
     /// - Returns: `[tokens, rows of W]`.
     public func linear(
         _ x: Variable, _ weight: Parameter, bias: Parameter? = nil, addedTo residual: Variable? = nil,
-        precision: ElementType? = nil, output: ElementType? = nil
+        overwrites: Bool = false, precision: ElementType? = nil, output: ElementType? = nil
     ) -> Variable {
         let type = precision ?? computeType
         if weight.isStored { return storedLinear(x, weight, bias: bias, addedTo: residual, type: type, output: output) }
-        let operand = x.value.converted(to: type)
+        let inCodes = usesCodes && precision == nil
+        // Codes are made of whatever there is.
+        let operand = inCodes ? x.value : x.value.converted(to: type)
         let outputType = residual == nil ? output ?? type : .float32
-        let value = Tensor(uninitialized: operand.rows, weight.value.rows, type: outputType)
-        let panels = weight.packed(type, transposed: true)
-        Product.multiply(
-            operand, panels: panels.pointer(group: 0), into: value,
-            residual.map { .add(base: $0.value) } ?? .store)
+        let reused = overwrites ? residual?.value : nil
+        let value = reused ?? Tensor(uninitialized: operand.rows, weight.value.rows, type: outputType)
+        let destination = residual.map { Product.Destination.add(base: $0.value) } ?? .store
+        if inCodes {
+            CodedProduct.multiply(
+                CodedRows(operand), panels: weight.coded(.bits8, transposed: true).pointer(group: 0), into: value,
+                destination)
+        } else {
+            Product.multiply(
+                operand, panels: weight.packed(type, transposed: true).pointer(group: 0), into: value, destination)
+        }
         if let bias {
             CPU.shared.parallel(value.rows, chunk: Tensor.rowsPerTask) { rows in
                 CPU.shared.kernels.addBias(
@@ -35,13 +44,24 @@ extension Tape {
         let y = Variable(value)
         record {
             guard let received = y.gradient else { return }
-            let dy = received.converted(to: type)
+            let dy = inCodes ? received : received.converted(to: type)
             if weight.isTrainable {
                 let (gradient, adds) = weight.gradientForAccumulation()
-                Product.outer(dy, operand, [.init(rows: 0..<dy.rows, out: gradient, adds: adds)])
+                let products = [Product.Outer(rows: 0..<dy.rows, out: gradient, adds: adds)]
+                if inCodes { CodedProduct.outer(dy, operand, products) } else { Product.outer(dy, operand, products) }
             }
             if let bias, bias.isTrainable { bias.gradientOrZero().addSumOfRows(dy) }
-            Tape.propagate(dy, through: weight, to: x)
+            if inCodes {
+                let (rows, panels) = (CodedRows(dy), weight.coded(.bits8, transposed: false).pointer(group: 0))
+                Tape.propagate(to: x, storesRounded: true) {
+                    CodedProduct.multiply(rows, panels: panels, into: $0, $1)
+                }
+            } else {
+                let panels = weight.packed(type, transposed: false).pointer(group: 0)
+                Tape.propagate(to: x, storesRounded: type == .bfloat16) {
+                    Product.multiply(dy, panels: panels, into: $0, $1)
+                }
+            }
             residual?.receiveGradient(received)
             y.releaseGradient()
         }
@@ -66,17 +86,20 @@ extension Tape {
         return Variable(residual == nil ? value.converted(to: output ?? type) : value)
     }
 
-    /// dx (+)= dy·W.
-    private static func propagate(_ dy: Tensor, through weight: Parameter, to x: Variable) {
+    /// Adds what `product` makes, dy·W, to the gradient of `x`.
+    ///
+    /// - Parameter storesRounded: whether the product can store a type narrower than `float32`.
+    private static func propagate(
+        to x: Variable, storesRounded: Bool, product: (Tensor, Product.Destination) -> Void
+    ) {
         let (dx, adds) = x.gradientForAccumulation()
-        let panels = weight.packed(dy.type, transposed: false).pointer(group: 0)
         if adds && dx.type == .float32 {
-            Product.multiply(dy, panels: panels, into: dx, .add(base: dx))
-        } else if !adds && (dx.type == .float32 || dy.type == .bfloat16) {
-            Product.multiply(dy, panels: panels, into: dx)
+            product(dx, .add(base: dx))
+        } else if !adds && (dx.type == .float32 || storesRounded) {
+            product(dx, .store)
         } else {
             let sum = adds ? dx.converted(to: .float32) : Tensor(zeros: dx.rows, dx.columns)
-            Product.multiply(dy, panels: panels, into: sum, .add(base: sum))
+            product(sum, .add(base: sum))
             dx.assign(sum)
         }
     }

@@ -55,17 +55,23 @@ enum Product {
         _ x: Tensor, panels: UnsafeRawPointer, into out: Tensor, _ destination: Destination = .store
     ) {
         let product = description(x, panels: panels, depth: x.columns, out: out, destination)
-        let panelCount = (out.columns + 31) / 32
-        let rowTasks = (x.rows + rowsPerTask - 1) / rowsPerTask
-        // Few rows: the panels are split as well.
-        let panelsEach = rowTasks >= CPU.shared.threadCount * 2 ? panelCount : min(panelCount, panelsPerTask)
-        let panelTasks = (panelCount + panelsEach - 1) / panelsEach
-        CPU.shared.parallel(rowTasks * panelTasks) { task in
+        parallel(rows: x.rows, panels: (out.columns + 31) / 32) { rows, panels in
             var product = product
+            run(&product, type: x.type, rows, panels)
+        }
+    }
+
+    /// Runs `body` over rows and panels cut into tasks.
+    static func parallel(rows: Int, panels: Int, _ body: (Range<Int>, Range<Int>) -> Void) {
+        let rowTasks = (rows + rowsPerTask - 1) / rowsPerTask
+        // Few rows: the panels are split as well.
+        let panelsEach = rowTasks >= CPU.shared.threadCount * 2 ? panels : min(panels, panelsPerTask)
+        let panelTasks = (panels + panelsEach - 1) / panelsEach
+        CPU.shared.parallel(rowTasks * panelTasks) { task in
             let (rowTask, panelTask) = task.quotientAndRemainder(dividingBy: panelTasks)
-            run(
-                &product, type: x.type, rowTask * rowsPerTask..<min(x.rows, (rowTask + 1) * rowsPerTask),
-                panelTask * panelsEach..<min(panelCount, (panelTask + 1) * panelsEach))
+            body(
+                rowTask * rowsPerTask..<min(rows, (rowTask + 1) * rowsPerTask),
+                panelTask * panelsEach..<min(panels, (panelTask + 1) * panelsEach))
         }
     }
 }

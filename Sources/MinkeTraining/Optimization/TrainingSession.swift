@@ -53,7 +53,9 @@ public final class TrainingSession {
         var loads: [Int: [Int]] = [:]
         var entropies: [Int: Double] = [:]
         for (index, batch) in batches.enumerated() {
-            let tape = Tape(computeType: configuration.precision.elementType, isRecording: true)
+            let tape = Tape(
+                computeType: configuration.precision.elementType, isRecording: true,
+                usesCodes: configuration.precision.usesCodes)
             let result = model.loss(batch.tokens, targets: batch.targets, batch: shape, objective: objective, tape)
             tape.backward()
             loss += result.mean / Double(batches.count)

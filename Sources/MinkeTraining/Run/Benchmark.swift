@@ -40,7 +40,7 @@ public enum Benchmark {
         seconds.sort()
         let tokens = Double(configuration.batchSize * length)
         let flops = ModelCosts(configuration.model).trainingFLOPs(length: length)
-        let peak = CPU.shared.measuredPeak(configuration.precision.elementType)
+        let peak = configuration.precision.measuredPeak
         let median = seconds[seconds.count / 2]
         return [
             "tokens_per_second": .number(tokens / median), "tokens_per_second_best": .number(tokens / seconds[0]),
@@ -116,29 +116,29 @@ extension Benchmark {
     public static func products(
         _ run: RunConfiguration, rounds: Int, progress: (JSON.Object) -> Void = { _ in }
     ) -> JSON.Object {
-        let type = run.precision.elementType
-        let peak = CPU.shared.measuredPeak(type)
+        let (type, inCodes) = (run.precision.elementType, run.precision.usesCodes)
+        let peak = run.precision.measuredPeak
         var rows: [JSON] = []
         var totals = [String: (operations: Double, seconds: Double)]()
-        for shape in shapes(run) {
+        for shape in shapes(run) where !(inCodes && shape.name == "head") {
             let results = [
                 (
                     "forward",
                     ProductBenchmark.forward(
                         rows: shape.rows, columns: shape.columns, depth: shape.depth, groups: shape.groups, type: type,
-                        rounds: rounds)
+                        inCodes: inCodes, rounds: rounds)
                 ),
                 (
                     "input_gradient",
                     ProductBenchmark.forward(
                         rows: shape.rows, columns: shape.depth, depth: shape.columns, groups: shape.groups, type: type,
-                        rounds: rounds)
+                        inCodes: inCodes, rounds: rounds)
                 ),
                 (
                     "weight_gradient",
                     ProductBenchmark.weightGradient(
                         rows: shape.rows, columns: shape.columns, depth: shape.depth, groups: shape.groups, type: type,
-                        rounds: rounds)
+                        inCodes: inCodes, rounds: rounds)
                 ),
             ]
             var row: JSON.Object = [

@@ -17,8 +17,17 @@ public struct RunConfiguration: Equatable, Sendable {
     public enum Precision: String, Sendable, CaseIterable {
         case float32 = "f32"
         case bfloat16 = "bf16"
+        /// Products with the weights of the body in block-scaled 8 bits, everything else as with `bf16`.
+        case int8
 
         var elementType: ElementType { self == .float32 ? .float32 : .bfloat16 }
+        var usesCodes: Bool { self == .int8 }
+
+        /// Operations a second of this machine in this arithmetic; where it has no instructions for bytes, in float32.
+        var measuredPeak: Double {
+            let bytes = usesCodes ? CPU.shared.measuredBytePeak() ?? CPU.shared.measuredPeak(.float32) : nil
+            return bytes ?? CPU.shared.measuredPeak(elementType)
+        }
     }
 
     public var model: ModelConfiguration
@@ -134,9 +143,11 @@ public struct RunConfiguration: Equatable, Sendable {
         for (share, key) in [(sizes.batchWarmup, "batch_warmup"), (sizes.lengthWarmup, "sequence_warmup")] {
             try require((0...1).contains(share), key, "must lie between 0 and 1")
         }
-        if precision == .bfloat16 {
+        if precision.elementType == .bfloat16 {
             let widths = [model.qkRopeHeadDim, model.family.isLatent ? model.qkNopeHeadDim : 2]
-            try require(widths.allSatisfy { $0 % 2 == 0 }, "qk_nope_head_dim", "must be even with precision bf16")
+            try require(
+                widths.allSatisfy { $0 % 2 == 0 }, "qk_nope_head_dim",
+                "must be even with precision \(precision.rawValue)")
         }
     }
 }

@@ -45,6 +45,11 @@ public final class Trainer {
         self.data = data
         self.options = options
         display = ProgressDisplay(quiet: options.isQuiet)
+        if configuration.precision.usesCodes && !CPU.shared.hasCodeProducts {
+            display.message(
+                "warning: this processor has no dot products of 8-bit integers that Minke uses (AVX-512 VNNI): "
+                    + "precision=int8 computes the same here, but slower than precision=f32")
+        }
         costs = ModelCosts(configuration.model)
         sampler = try BatchSampler(
             stream: data.shards.train, sequenceLength: configuration.sequenceLength, seed: UInt64(configuration.seed))
@@ -86,7 +91,7 @@ public final class Trainer {
             TimeBudget(seconds: $0, spent: state.trainingSeconds, limit: options.maximumSteps)
         }
         self.state = state
-        peak = CPU.shared.measuredPeak(configuration.precision.elementType)
+        peak = configuration.precision.measuredPeak
         try AtomicFile.write(
             JSON.object(configuration.json).text(indented: true) + "\n",
             to: FileSystem.join(options.out, "run.json"))
@@ -265,6 +270,7 @@ public final class Trainer {
                     }
                 }
             }
+            // Not in codes: what counts is the loss of the weights that are written.
             let tape = Tape(computeType: configuration.precision.elementType)
             let loss = session.model.loss(
                 tokens, targets: targets, batch: SequenceBatch(sequences: rows.count, length: length), tape)

@@ -90,7 +90,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["precision=bf16"], ["precision=f32", "muon=false", "accumulation=2", "balance_loss=0.001"], extensions,
+        ["precision=bf16"], ["precision=int8"],
+        ["precision=f32", "muon=false", "accumulation=2", "balance_loss=0.001"], extensions,
         extensions + ["accumulation=2", "gradient_clip=0.5"],
         extensions + ["precision=f32", "beta1=0", "muon_steps=3", "muon_iteration=quintic"],
     ])

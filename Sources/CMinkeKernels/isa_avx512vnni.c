@@ -1,0 +1,23 @@
+// AVX-512 with integer dot products, in which bfloat16 is converted but not multiplied: Sapphire and Emerald Rapids, where
+// a bfloat16 dot product takes as long as four float multiply-adds and does the work of two.
+#if defined(__x86_64__)
+
+#include <stdbool.h>
+#include <immintrin.h>
+
+#define ISA avx512vnni
+#define WIDTH 16
+#define TILE_ROWS 14
+#define TILE_ROWS_BF16 12
+#define TILE_VECTORS 2
+#define HAS_DOT 1
+#define HAS_BF16 1
+#define HAS_BF16_DOT 0
+#define HAS_MADD 1
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma,bmi2,f16c"))), apply_to = function)
+#include "templates/all.h"
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,52 @@
+import Foundation
+import MinkeModel
+import MinkeTraining
+import Testing
+
+@testable import MinkeTensors
+
+/// What 8-bit products do to the gradients of a small model with experts.
+@Suite struct CodedGradientTests {
+    private static func model() throws -> LanguageModel {
+        var run = try Preset.quickstart.configuration(depth: 2)
+        run.model.vocabSize = 300
+        // Zeros would hide the gradients of what comes before them.
+        let initialization = Initialization(deviation: 0.05)
+        return try LanguageModel(run.model, weights: .random(seed: 3, initialization))
+    }
+
+    private static func gradients(_ model: LanguageModel, _ tape: Tape) -> (loss: Double, values: [String: [Float]]) {
+        let batch = SequenceBatch(sequences: 4, length: 64)
+        let tokens = (0..<256).map { Int32($0 * $0 % 293) }
+        let targets = (0..<256).map { Int32(($0 + 1) * ($0 + 1) % 293) }
+        model.parameters.forEach { $0.clearGradient() }
+        let loss = model.loss(tokens, targets: targets, batch: batch, tape)
+        tape.backward()
+        var values: [String: [Float]] = [:]
+        for parameter in model.parameters { values[parameter.name] = parameter.gradient?.values }
+        return (loss.mean, values)
+    }
+
+    private static func cosine(_ a: [Float], _ b: [Float]) -> Double {
+        let (dot, first, second) = zip(a, b).reduce((0, 0, 0)) {
+            ($0.0 + Double($1.0 * $1.1), $0.1 + Double($1.0 * $1.0), $0.2 + Double($1.1 * $1.1))
+        }
+        return dot / (first * second).squareRoot()
+    }
+
+    @Test func pointWhereExactOnesDo() throws {
+        let model = try Self.model()
+        let exact = Self.gradients(model, Tape(isRecording: true))
+        let coded = Self.gradients(model, Tape(computeType: .bfloat16, isRecording: true, usesCodes: true))
+        #expect(abs(coded.loss / exact.loss - 1) < 0.0025)
+        var (all, allCoded): ([Float], [Float]) = ([], [])
+        for (name, gradient) in exact.values where gradient.contains(where: { $0 != 0 }) {
+            let own = try #require(coded.values[name])
+            // Of single weights those of routers suffer most: some tokens choose another expert.
+            #expect(Self.cosine(own, gradient) > (name.hasSuffix("mlp.gate.weight") ? 0.9 : 0.97), "\(name)")
+            all += gradient
+            allCoded += own
+        }
+        #expect(all.count > 100_000 && Self.cosine(all, allCoded) > 0.995)
+    }
+}
