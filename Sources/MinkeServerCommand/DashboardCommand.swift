@@ -44,10 +44,11 @@ struct DashboardCommand: AsyncParsableCommand {
         configuration.port = port
         configuration.drain = .zero
         let logger = Logger(label: "minke-server") { _ in SwiftLogNoOpLogHandler() }
-        let server = try Server(configuration, logger: logger) { port in
+        let server = try Server(configuration, routes: Pages.routes(settings, watching: watch), logger: logger) {
+            port in
             Console.report("the run is shown at http://127.0.0.1:\(port)/")
         } load: {
-            ServedModel(routes: Pages.routes(settings, watching: watch))
+            ServedModel(routes: [])
         }
         let group = ServiceGroup(
             services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
