@@ -31,8 +31,7 @@ struct ServeCommand: AsyncParsableCommand {
               [Install]
               WantedBy=multi-user.target
             A container, with the repository's Dockerfile:
-              docker build -t minke .
-              docker run -p 8080:8080 -v ./models:/models:ro \\
+              docker build -t minke . && docker run -p 8080:8080 -v ./models:/models:ro \\
                 -e MINKE_API_KEY=… minke serve /models/whale --host 0.0.0.0
             """)
 
@@ -66,7 +65,7 @@ struct ServeCommand: AsyncParsableCommand {
             onListening: { port in
                 let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
                 logger.info("listening", metadata: ["address": .string("http://\(host):\(port)")])
-            }, load: loadModel)
+            }, load: { try await loadModel(logger) })
         let group = ServiceGroup(services: [server], logger: Logger(label: "minke") { _ in SwiftLogNoOpLogHandler() })
         let signals = Task { await StopSignals.pass(to: group) }
         defer { signals.cancel() }
@@ -84,9 +83,17 @@ struct ServeCommand: AsyncParsableCommand {
         return Pages.routes(settings, watching: try runFolder.map { try RunWatch(folder: $0) })
     }
 
-    @Sendable private func loadModel() async throws -> ServedModel {
+    @Sendable private func loadModel(_ logger: Logger) async throws -> ServedModel {
         // On a thread of its own: it takes as long as the disk does, and requests are answered meanwhile.
         let service = try await NIOThreadPool.singleton.runIfActive { try makeService() }
+        logger.info(
+            "loaded",
+            metadata: [
+                "model": .string(service.name), "chats": .stringConvertible(service.chats),
+                "context": .stringConvertible(service.engine.contextLength),
+                "cache_tokens": .stringConvertible(service.engine.statistics.cacheTokensCapacity),
+                "places": .stringConvertible(service.engine.options.maximumSequences),
+            ])
         return ServedModel(
             routes: service.routes, statistics: { service.engine.statistics },
             shutDown: { await service.engine.shutdown() })

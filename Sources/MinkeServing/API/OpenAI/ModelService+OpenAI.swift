@@ -41,7 +41,7 @@ extension ModelService {
         _ = try tokenizer()
         guard let chat else {
             throw APIError.invalid(
-                "the model has no chat template: use /v1/completions, or start the server with one",
+                "the model has no chat template: use /v1/completions, or start the server with --template",
                 parameter: "messages", code: "no_chat_template")
         }
         let prompt = try chat.prompt(job)
