@@ -88,11 +88,10 @@ let package = Package(
         .testTarget(name: "MinkeCheckpointsTests", dependencies: ["MinkeCheckpoints", "CMinkeKernels"]),
         .testTarget(name: "MinkeModelTests", dependencies: ["MinkeModel"]),
         .testTarget(name: "MinkeGenerationTests", dependencies: ["MinkeGeneration"]),
-        .testTarget(name: "MinkeEngineTests", dependencies: ["MinkeEngine"]),
-        .testTarget(
-            name: "MinkeServingTests",
-            dependencies: ["MinkeServing"]
-        ),
+        // What tests of several rooms need.
+        .target(name: "MinkeTestSupport", dependencies: ["MinkeGeneration"], path: "Tests/MinkeTestSupport"),
+        .testTarget(name: "MinkeEngineTests", dependencies: ["MinkeEngine", "MinkeTestSupport"]),
+        .testTarget(name: "MinkeServingTests", dependencies: ["MinkeServing", "MinkeTestSupport"]),
         .testTarget(name: "MinkeTrainingTests", dependencies: ["MinkeTraining"]),
         .testTarget(name: "MinkeCommandTests", dependencies: ["MinkeCommand"]),
     ],

@@ -247,6 +247,27 @@ class Checks:
         page.press("Escape")
         page.js("localStorage.clear()")
 
+    def loading(self):
+        page, expect = self.browser, self.expect
+        StandIn.is_loading = True
+        page.go(self.address)
+        expect("while the model loads, the page says so",
+               page.wait("document.querySelector('#model-line').innerText.includes('is being loaded')")
+               and page.js("document.querySelector('#status').textContent") == "The model is being loaded.")
+        page.js("document.querySelector('#input').focus()")
+        page.type("early")
+        number = len(StandIn.requests)
+        page.press("Enter")
+        expect("what is written waits", page.js("document.querySelector('#input').value") == "early"
+               and page.js("document.querySelector('#send').disabled") and len(StandIn.requests) == number)
+        page.shot(self.shots, "chat-loading-light-1280")
+        StandIn.is_loading = False
+        expect("once it is there, it can be sent", page.wait("!document.querySelector('#send').disabled")
+               and page.js("document.querySelector('#model-line').innerText") == "minke-small")
+        page.press("Enter")
+        expect("and is answered", self.idle() and self.said() == "You said: early")
+        page.js("localStorage.clear()")
+
     def errors(self):
         page, expect = self.browser, self.expect
         page.go(self.address)
@@ -408,6 +429,7 @@ def main():
         for part in (checks.chat, checks.hostile, checks.history, checks.settings):
             part()
         browser.problems.clear()
+        checks.loading()
         checks.errors()
         browser.problems.clear()
         checks.looks()

@@ -238,8 +238,10 @@ def streamed(server, prompt, tokens, key=None, **rest):
 
 
 def first_token(server, prompt="one two three"):
-    """Seconds to the first token of a small request."""
-    return streamed(server, prompt, 2)[0][0]
+    """Seconds to the first text of a small request, or to its end where its tokens make none."""
+    started = time.monotonic()
+    times, _ = streamed(server, prompt, 2)
+    return times[0] if times else time.monotonic() - started
 
 
 def words(count, seed):
@@ -291,12 +293,18 @@ def disconnect(checks, options):
             first_token(server, f"warm {index}")
         base = statistics.median(first_token(server, f"base {index}") for index in range(20))
         prefill = streamed(server, "x " + long_prompt, 2)[0][0]
-        # Prompts of this length once more, so that the cache has its full size before memory is compared.
-        for index in range(16):
+        # What is kept of prompts for others to begin with is memory, too, and grows up to --cache-size and no further. So
+        # prompts are left until it is full, and some more; only then is memory compared with that after the departures.
+        capacity, left_full = gauge(server, "cache_tokens_capacity"), 0
+        for index in range(400):
             stream = Stream(server, request(f"{index} " + long_prompt, 500))
             time.sleep(prefill / 2)
             stream.close()
-        first_token(server)
+            first_token(server)
+            left_full += gauge(server, "cache_tokens_used") >= 0.9 * capacity
+            if left_full == 10:
+                break
+        checks.check(left_full == 10, f"the cache is full after {index + 1} departures, before memory is compared")
         files, memory = server.files(), server.memory()
 
         freed = {"during the prompt": [], "after token 5": []}

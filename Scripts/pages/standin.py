@@ -69,6 +69,7 @@ class StandIn(http.server.BaseHTTPRequestHandler):
     requests = []
     models = ["minke-small"]
     key = None
+    is_loading = False
     metrics = b""
     logs = []
 
@@ -90,6 +91,13 @@ class StandIn(http.server.BaseHTTPRequestHandler):
             return True
         return False
 
+    def loads(self):
+        """Whether the model is not there yet, in the server's words."""
+        if StandIn.is_loading:
+            self.reply(503, {"error": {"message": "Loading model", "type": "unavailable_error", "param": None,
+                                       "code": "loading"}}, Retry_After="1")
+        return StandIn.is_loading
+
     def do_GET(self):
         path = self.path.split("?")[0]
         names = {"/": "chat.html", "/run": "run.html"}
@@ -102,7 +110,7 @@ class StandIn(http.server.BaseHTTPRequestHandler):
                               Content_Security_Policy=policy(), X_Content_Type_Options="nosniff", Cache_Control="no-cache")
         if path == "/v1/models":
             models = [{"id": name, "object": "model", "meta": {"chat": name != "minke-base"}} for name in StandIn.models]
-            return self.refused() or self.reply(200, {"object": "list", "data": models})
+            return self.refused() or self.loads() or self.reply(200, {"object": "list", "data": models})
         if path.startswith("/runs/metrics"):
             return self.refused() or self.metrics_reply(path[len("/runs/metrics"):].strip("/"))
         self.reply(404, {"error": {"message": "not found"}})

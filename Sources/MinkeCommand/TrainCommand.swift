@@ -13,27 +13,27 @@ struct RunArguments: ParsableArguments {
     @Option(help: "A JSON file of settings, applied over the preset.")
     var config: String?
 
-    @Option(help: "Text kept for validation (file, folder or glob); otherwise a share of the data.")
+    @Option(help: ArgumentHelp("Text to validate with (default: a share of the data).", valueName: "path"))
     var validation: [String] = []
 
-    @Option(help: "File name endings to take from folders, as in swift,md.")
+    @Option(help: ArgumentHelp("Files' endings to take from folders, as in swift,md.", valueName: "list"))
     var include: String?
 
     @Option(help: "The field of .jsonl lines that holds the text.")
     var field = "text"
 
-    @Option(help: "End after this much training time; the learning rate is fitted to it.")
+    @Option(help: ArgumentHelp("End after so long; the learning rate is fitted to it.", valueName: "s"))
     var maxSeconds: Double?
 
-    @Option(help: "End after this many tokens.")
+    @Option(help: ArgumentHelp("End after this many tokens.", valueName: "n"))
     var maxTokens: Int?
 
-    @Option(help: "End when the validation loss, in nats per token, is this low.")
+    @Option(help: ArgumentHelp("End at this validation loss, in nats per token.", valueName: "x"))
     var targetLoss: Double?
 
     @OptionGroup var compute: ComputeOptions
 
-    @Option(help: "What the machine costs, as in 0.04/core-hour or 1.2/machine-hour.")
+    @Option(help: ArgumentHelp("Dollars, as 0.04/core-hour or 1.2/machine-hour.", valueName: "p"))
     var price: String?
 
     @Flag(help: "Start anew over an existing folder.")
@@ -138,9 +138,9 @@ struct TrainCommand: ParsableCommand {
         discussion: """
             Examples:
               minke train book.txt --out run
-              minke train src/ --include swift,md --preset sparse depth=6 --max-seconds 600 --out run
+              minke train src/ --include swift,md --preset sparse depth=6 --out run
               minke train book.txt --auto --max-seconds 300 --out run
-              minke train corpus.jsonl --field body --out run steps=5000 learning_rate=0.002
+              minke train corpus.jsonl --field body --out run learning_rate=0.002
               minke train book.txt --out run            (again: resumes)
               minke train book.txt --out run --dashboard
 
@@ -172,7 +172,7 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: "Show in a browser how the run goes, at http://127.0.0.1:8090/.")
     var dashboard = false
 
-    @Option(help: "The port of the dashboard; 0 takes a free one.")
+    @Option(help: ArgumentHelp("The port of the dashboard; 0 takes a free one.", valueName: "n"))
     var dashboardPort: Int?
 
     @OptionGroup var arguments: RunArguments

@@ -3,9 +3,7 @@ import MinkeTensors
 
 /// Options that every command has which computes.
 package struct ComputeOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp("Threads to compute with (default: all cores). Results do not depend on it.", valueName: "n")
-    )
+    @Option(help: ArgumentHelp("Threads (default: all cores); results stay the same.", valueName: "n"))
     package var threads: Int?
 
     package init() {}

@@ -14,7 +14,7 @@ package struct LoadArguments: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "f32 computes as exactly as the weights are, fast with narrow operands; auto is f32 for small models.",
+            "f32 is exact, fast narrows operands; auto is f32 for small models.",
             valueName: "p"))
     private var precision = PrecisionChoice.auto
 
@@ -42,7 +42,7 @@ package struct LoadArguments: ParsableArguments {
 package struct MemoryArgument: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Memory for weights and cache, as 4GB or 512MiB (default: what is free). Where the weights need more, experts are read from disk when they are needed.",
+            "Memory for weights and cache, as 4GB (default: what is free); other experts are read when needed.",
             valueName: "size"))
     private var memory: ByteCount?
 

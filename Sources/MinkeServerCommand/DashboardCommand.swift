@@ -7,6 +7,7 @@ import MinkeServing
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import Synchronization
 
 /// `minke-server dashboard`: the page of a training run, without a model.
 struct DashboardCommand: AsyncParsableCommand {
@@ -44,25 +45,48 @@ struct DashboardCommand: AsyncParsableCommand {
         configuration.port = port
         configuration.drain = .zero
         let logger = Logger(label: "minke-server") { _ in SwiftLogNoOpLogHandler() }
-        let server = try Server(configuration, logger: logger) { port in
-            Console.report("the run is shown at http://127.0.0.1:\(port)/")
-        } load: {
-            ServedModel(routes: Pages.routes(settings, watching: watch))
-        }
+        let audience = Audience()
+        let routes = audience.noticed(in: Pages.routes(settings, watching: watch))
+        let server = try Server(
+            configuration, routes: routes, logger: logger,
+            onListening: { Console.report("the run is shown at http://127.0.0.1:\($0)/") },
+            load: { ServedModel(routes: []) })
         let group = ServiceGroup(
             services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        let input = followsInput ? Task.detached { await Self.inputEnds(group) } : nil
+        let input = followsInput ? Task.detached { await Self.inputEnds(group, audience) } : nil
         defer { input?.cancel() }
         try await group.run()
     }
 
     /// Ends the server with whoever holds the other end of standard input, however that one ends.
-    private static func inputEnds(_ group: ServiceGroup) async {
+    private static func inputEnds(_ group: ServiceGroup, _ audience: Audience) async {
         // Reading blocks a thread, which may not be one of the tasks' own.
         try? await NIOThreadPool.singleton.runIfActive {
             var input = LineReader()
             while (try? input.next()) != nil {}
         }
+        if audience.isThere { try? await Task.sleep(for: Audience.patience) }
         await group.triggerGracefulShutdown()
+    }
+}
+
+/// Whether a page follows the run, which then shall see its end.
+private final class Audience: Sendable {
+    /// A little more than pages wait between two questions.
+    static let patience: Duration = .milliseconds(2500)
+
+    private let lastQuestion = Mutex<ContinuousClock.Instant?>(nil)
+
+    var isThere: Bool { lastQuestion.withLock { $0.map { .now - $0 < Self.patience } ?? false } }
+
+    /// The routes, with questions about the run noticed.
+    func noticed(in routes: [APIRoute]) -> [APIRoute] {
+        routes.map { route in
+            guard route.path.hasPrefix("/runs/") else { return route }
+            return APIRoute(route.method, route.path, dialect: route.dialect, isOpen: route.isOpen) { [self] request in
+                lastQuestion.withLock { $0 = .now }
+                return try await route.handle(request)
+            }
+        }
     }
 }

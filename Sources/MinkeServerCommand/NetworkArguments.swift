@@ -13,36 +13,25 @@ import MinkeServing
 
 /// Options that say where the server listens, and to whom.
 struct NetworkArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("The address to listen on; 0.0.0.0 for all.", valueName: "address"))
+    @Option(help: ArgumentHelp("The address, 0.0.0.0 for all.", valueName: "address"))
     var host = "127.0.0.1"
 
     @Option(help: ArgumentHelp("The port; 0 takes a free one.", valueName: "n"))
     var port = 8080
 
-    @Option(
-        help: ArgumentHelp(
-            "A key that requests must show; may be given several times. Others see it in the list of processes.",
-            valueName: "key"))
+    @Option(help: ArgumentHelp("A key that requests must show; `ps` shows it, too.", valueName: "key"))
     var apiKey: [String] = []
 
-    @Option(
-        help: ArgumentHelp(
-            "A file with keys, one a line. The variable MINKE_API_KEY may hold one, too.", valueName: "file"))
+    @Option(help: ArgumentHelp("Keys, one a line; MINKE_API_KEY may hold one.", valueName: "file"))
     var apiKeyFile: String?
 
-    @Flag(help: "Let everybody use the server who reaches it, without a key.")
+    @Flag(help: "Let everybody in who reaches the server.")
     var insecure = false
 
-    @Option(
-        help: ArgumentHelp(
-            "A name by which the server may be called, besides its address; * for all. May be given several times.",
-            valueName: "name"))
+    @Option(help: ArgumentHelp("A further name of the server, * for all.", valueName: "name"))
     var allowedHost: [String] = []
 
-    @Option(
-        help: ArgumentHelp(
-            "A site whose pages may use the server, as https://example.org. May be given several times.",
-            valueName: "origin"))
+    @Option(help: ArgumentHelp("A site whose pages may ask, as https://example.org.", valueName: "origin"))
     var corsOrigin: [String] = []
 
     @Option(help: ArgumentHelp("The largest body of a request (default: 8MiB).", valueName: "size"))
@@ -51,11 +40,10 @@ struct NetworkArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Connections at most.", valueName: "n"))
     var maxConnections = 256
 
-    @Option(help: ArgumentHelp("How long requests may go on when the server stops.", valueName: "s"))
+    @Option(help: ArgumentHelp("How long it lets requests end.", valueName: "s"))
     var drainSeconds = 30.0
 
-    @Option(
-        help: ArgumentHelp("Dollars an hour, as 0.04/core-hour or 1.20/machine-hour, for /metrics.", valueName: "p"))
+    @Option(help: ArgumentHelp("Dollars: 0.04/core-hour (default), 1.2/machine-hour.", valueName: "p"))
     var price: String?
 
     func validate() throws {
@@ -94,23 +82,22 @@ struct NetworkArguments: ParsableArguments {
 
 /// Options that say how requests share the model.
 struct EngineArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("Tokens of a prompt and its answer at most (default: the model's).", valueName: "n"))
+    @Option(help: ArgumentHelp("Tokens of prompt and answer (default: the model's).", valueName: "n"))
     var context: Int?
 
-    @Option(help: ArgumentHelp("Requests that are worked on at once.", valueName: "n"))
+    @Option(help: ArgumentHelp("Requests worked on at once.", valueName: "n"))
     var maxSequences = 8
 
-    @Option(help: ArgumentHelp("Requests that may wait; further ones get 429.", valueName: "n"))
+    @Option(help: ArgumentHelp("Requests that may wait.", valueName: "n"))
     var queue = 64
 
-    @Option(
-        help: ArgumentHelp("Memory for the cache of all requests (default: half of what is free).", valueName: "size"))
+    @Option(help: ArgumentHelp("Memory for the cache (default: half of what is free).", valueName: "size"))
     var cacheSize: ByteCount?
 
-    @Option(help: ArgumentHelp("Tokens of a prompt that are run at once, between steps of others.", valueName: "n"))
+    @Option(help: ArgumentHelp("Tokens of prompts in one step.", valueName: "n"))
     var prefillChunk = 256
 
-    @Flag(help: "Let requests of different keys share the cache of a common beginning.")
+    @Flag(help: "Let keys share the cache of what begins alike.")
     var sharePrefixes = false
 
     func validate() throws {

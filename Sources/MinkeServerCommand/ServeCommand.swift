@@ -11,54 +11,47 @@ import ServiceLifecycle
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Serve a model over HTTP with the interfaces of OpenAI, Anthropic and Ollama.",
+        abstract: "Serve a model with the interfaces of OpenAI, Anthropic and Ollama.",
         discussion: """
-            Listens on this machine only; any other --host needs a key. A page to talk to is at the address itself, \
-            figures for Prometheus at /metrics. SIGTERM and Ctrl-C let requests finish; a second one does not wait.
+            A page to talk to is at the address, figures for Prometheus at /metrics. Another --host needs a key. \
+            --api-key, --allowed-host, --cors-origin, --name may be repeated. SIGTERM and Ctrl-C let requests \
+            end; a second one does not wait.
 
               minke serve models/whale
-              minke serve run --run run
-              minke serve models/whale.gguf --host 0.0.0.0 --api-key-file keys.txt --allowed-host ai.example.org
-              curl localhost:8080/v1/chat/completions -d '{"messages": [{"role": "user", "content": "Hello"}]}'
+              minke serve run --run run --port 9000
+              minke serve whale.gguf --host 0.0.0.0 --api-key-file keys.txt
+              curl localhost:8080/v1/completions -d '{"prompt": "The whale"}'
 
-            A systemd unit (/etc/systemd/system/minke.service):
-
+            A unit for systemd, /etc/systemd/system/minke.service:
               [Service]
-              ExecStart=/usr/local/bin/minke-server serve /srv/whale --api-key-file /etc/minke/keys
+              ExecStart=/usr/local/bin/minke serve /srv/whale
+              EnvironmentFile=-/etc/minke.env
               DynamicUser=yes
               Restart=on-failure
-              TimeoutStopSec=40
               [Install]
               WantedBy=multi-user.target
-
-            A container (the Dockerfile is in the repository):
-
-              docker build -t minke . && docker run -p 8080:8080 -v ./models:/models:ro -e MINKE_API_KEY=… \\
-                minke serve /models/whale --host 0.0.0.0
+            A container, with the repository's Dockerfile:
+              docker build -t minke . && docker run -p 8080:8080 -v ./models:/models:ro \\
+                -e MINKE_API_KEY=… minke serve /models/whale --host 0.0.0.0
             """)
 
     @Argument(help: "The model's folder or .gguf file.")
     var model: String
 
-    @Option(
-        help: ArgumentHelp(
-            "What requests call the model (default: the folder's or file's name); further names may follow.",
-            valueName: "name"))
+    @Option(help: ArgumentHelp("What requests call the model (default: as its file).", valueName: "name"))
     var name: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "How conversations are written: a family (\(ChatFamily.allCases.map(\.rawValue).joined(separator: ", "))), a file with a Jinja template, or none.",
+            "How chats are written: a Jinja file, none, or a family (\(ChatFamily.allCases.map(\.rawValue).joined(separator: ", "))).",
             valueName: "name"))
     var template: String?
 
-    @Option(
-        name: .customLong("run"),
-        help: ArgumentHelp("The folder of a training run to show at /run beside the chat at /.", valueName: "folder"))
+    @Option(name: .customLong("run"), help: ArgumentHelp("A training run to show at /run.", valueName: "folder"))
     var runFolder: String?
 
-    @OptionGroup(title: "Network") var network: NetworkArguments
-    @OptionGroup(title: "Engine") var engine: EngineArguments
+    @OptionGroup var network: NetworkArguments
+    @OptionGroup var engine: EngineArguments
     @OptionGroup var load: LoadArguments
     @OptionGroup var compute: ComputeOptions
 
@@ -68,11 +61,11 @@ struct ServeCommand: AsyncParsableCommand {
         let pages = try makePages(configuration)
         let logger = Logger(label: "minke") { _ in ServerLogHandler() }
         let server = try Server(
-            configuration, logger: logger,
+            configuration, routes: pages, logger: logger,
             onListening: { port in
                 let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
                 logger.info("listening", metadata: ["address": .string("http://\(host):\(port)")])
-            }, load: { try await loadModel(pages) })
+            }, load: { try await loadModel(logger) })
         let group = ServiceGroup(services: [server], logger: Logger(label: "minke") { _ in SwiftLogNoOpLogHandler() })
         let signals = Task { await StopSignals.pass(to: group) }
         defer { signals.cancel() }
@@ -90,11 +83,19 @@ struct ServeCommand: AsyncParsableCommand {
         return Pages.routes(settings, watching: try runFolder.map { try RunWatch(folder: $0) })
     }
 
-    @Sendable private func loadModel(_ pages: [APIRoute]) async throws -> ServedModel {
+    @Sendable private func loadModel(_ logger: Logger) async throws -> ServedModel {
         // On a thread of its own: it takes as long as the disk does, and requests are answered meanwhile.
         let service = try await NIOThreadPool.singleton.runIfActive { try makeService() }
+        logger.info(
+            "loaded",
+            metadata: [
+                "model": .string(service.name), "chats": .stringConvertible(service.chats),
+                "context": .stringConvertible(service.engine.contextLength),
+                "cache_tokens": .stringConvertible(service.engine.statistics.cacheTokensCapacity),
+                "places": .stringConvertible(service.engine.options.maximumSequences),
+            ])
         return ServedModel(
-            routes: service.routes + pages, statistics: { service.engine.statistics },
+            routes: service.routes, statistics: { service.engine.statistics },
             shutDown: { await service.engine.shutdown() })
     }
 

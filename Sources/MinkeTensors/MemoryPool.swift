@@ -38,16 +38,9 @@ final class MemoryPool: Sendable {
         let capacity = MemoryPool.rounded(bytes)
         let reused = state.withLock { $0.state.free[capacity]?.popLast().map { SendablePointer(raw: $0) } }
         if let reused { return (reused.raw, capacity) }
-        var pointer: UnsafeMutableRawPointer?
-        // Large blocks may be backed by huge pages: fewer faults, fewer misses in the translation cache.
-        let alignment = capacity >= 4 << 20 ? 2 << 20 : 64
-        let failed = posix_memalign(&pointer, alignment, capacity + 64)
-        guard failed == 0, let pointer else {
+        guard let pointer = MemoryPool.allocate(capacity) else {
             fatalError("out of memory: \(capacity) bytes could not be allocated; use a smaller model, batch or context")
         }
-        #if os(Linux)
-            if capacity >= 4 << 20 { madvise(pointer, capacity, 14 /* MADV_HUGEPAGE */) }
-        #endif
         state.withLock { $0.state.reserved += capacity }
         return (pointer, capacity)
     }
@@ -61,11 +54,54 @@ final class MemoryPool: Sendable {
     func releaseUnused() {
         state.withLock { shared in
             for (capacity, blocks) in shared.state.free {
-                for block in blocks { free(block) }
+                for block in blocks { MemoryPool.deallocate(block, capacity) }
                 shared.state.reserved -= capacity * blocks.count
             }
             shared.state.free = [:]
         }
+    }
+
+    // MARK: The system's memory
+
+    /// Blocks from this size on are mappings of their own.
+    ///
+    /// The C library would place them next to each other, and what is kept for long (a cache) would then keep the pages
+    /// of what was given back around it (a prompt's activations): a server's memory grew to twice what it uses.
+    private static let mappedBytes = 256 << 10
+    /// Larger than any instruction set reads past the end.
+    private static let slack = 64
+    private static let hugePage = 2 << 20
+
+    private static func isMapped(_ capacity: Int) -> Bool { capacity >= mappedBytes }
+
+    /// Bytes of a mapping: whole pages, whatever size they have.
+    private static func mappedLength(_ capacity: Int) -> Int { (capacity + slack + 0xFFFF) & ~0xFFFF }
+
+    private static func allocate(_ capacity: Int) -> UnsafeMutableRawPointer? {
+        guard isMapped(capacity) else {
+            var pointer: UnsafeMutableRawPointer?
+            return posix_memalign(&pointer, 64, capacity + slack) == 0 ? pointer : nil
+        }
+        // Large blocks may be backed by huge pages: fewer faults, fewer misses in the translation cache.
+        let isHuge = capacity >= 2 * hugePage
+        let length = mappedLength(capacity)
+        let extra = isHuge ? hugePage : 0
+        guard let base = mmap(nil, length + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0),
+            base != MAP_FAILED
+        else { return nil }
+        guard isHuge else { return base }
+        let pointer = base.alignedUp(toMultipleOf: hugePage)
+        let before = pointer - base
+        if before > 0 { munmap(base, before) }
+        if before < extra { munmap(pointer + length, extra - before) }
+        #if os(Linux)
+            madvise(pointer, capacity, 14 /* MADV_HUGEPAGE */)
+        #endif
+        return pointer
+    }
+
+    private static func deallocate(_ pointer: UnsafeMutableRawPointer, _ capacity: Int) {
+        if isMapped(capacity) { munmap(pointer, mappedLength(capacity)) } else { free(pointer) }
     }
 
     private struct SendablePointer: @unchecked Sendable { let raw: UnsafeMutableRawPointer }

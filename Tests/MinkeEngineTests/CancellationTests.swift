@@ -1,5 +1,6 @@
 import MinkeGeneration
 import MinkeTensors
+import MinkeTestSupport
 import Testing
 
 @testable import MinkeEngine

@@ -1,6 +1,7 @@
 import MinkeFiles
 import MinkeGeneration
 import MinkeTokenization
+import MinkeTestSupport
 import Testing
 
 @testable import MinkeEngine

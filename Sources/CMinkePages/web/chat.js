@@ -16,6 +16,8 @@ const isTouch = matchMedia("(pointer: coarse)");
 let chat = history.newChat();
 let facts = {};
 let models = [];
+/** While the server loads its model: the timer that asks again. */
+let loading = null;
 /** The answer that is being written: `{chat, message, abort}`. */
 let running = null;
 /** The views of the messages on the page. */
@@ -55,7 +57,7 @@ function cut(index) {
 
 function submit() {
     const text = input.value.trim();
-    if (!text || running) return;
+    if (!text || running || loading) return;
     input.value = "";
     resize();
     append({ role: "user", content: text });
@@ -147,7 +149,7 @@ function showState() {
     const last = chat.messages.at(-1);
     for (const [message, made] of views) if (message.role === "assistant") made.markLast(message === last);
     const isBusy = running !== null;
-    sendButton.disabled = !isBusy && !input.value.trim();
+    showSend();
     sendButton.setAttribute("aria-label", isBusy ? "Stop" : "Send");
     sendButton.title = isBusy ? "Stop" : "Send";
     sendButton.querySelector("use").setAttribute("href", isBusy ? "#icon-stop" : "#icon-send");
@@ -207,7 +209,11 @@ function notice(text) {
 function resize() {
     input.style.height = "auto";
     input.style.height = `${Math.min(input.scrollHeight + 2, innerHeight * 0.4)}px`;
-    sendButton.disabled = !running && !input.value.trim();
+    showSend();
+}
+
+function showSend() {
+    sendButton.disabled = !running && (loading !== null || !input.value.trim());
 }
 
 // MARK: Models and settings
@@ -218,12 +224,18 @@ function currentModel() {
 }
 
 async function loadModels() {
+    let seconds = null;
     try {
         models = await fetchModels();
-    } catch {
-        // Whatever it is, the first message says it in words.
+    } catch (error) {
+        // Whatever else it is, the first message says it in words.
         models = [];
+        if (error.kind === "loading") seconds = error.retryAfter || 1;
     }
+    if ((loading !== null) !== (seconds !== null)) say(seconds ? "The model is being loaded." : "The model is ready.");
+    clearTimeout(loading);
+    loading = seconds === null ? null : setTimeout(loadModels, 1000 * seconds);
+    showSend();
     const select = byId("model");
     select.replaceChildren(...models.map(({ id }) => el("option", { value: id }, id)));
     try {
@@ -239,7 +251,7 @@ async function loadModels() {
 function showModel() {
     const { id, chats } = currentModel();
     byId("model-name").textContent = models.length > 1 ? "" : id;
-    byId("model-note").textContent = chats ? "" : " continues texts";
+    byId("model-note").textContent = loading ? " is being loaded …" : chats ? "" : " continues texts";
     input.placeholder = chats ? "Write a message" : "Write the beginning of a text";
     byId("greeting").textContent = chats ? "What shall we talk about?" : "How does it begin?";
 }

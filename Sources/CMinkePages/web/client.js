@@ -2,7 +2,7 @@
 
 import { apiKey } from "./dom.js";
 
-/** What went wrong, in words for a person. `kind` is `key`, `busy` or `other`. */
+/** What went wrong, in words for a person. `kind` is `key`, `busy`, `loading` or `other`. */
 export class Failure extends Error {
     constructor(message, { kind = "other", retryAfter = null } = {}) {
         super(message);
@@ -27,9 +27,11 @@ async function send(path, options = {}) {
 
 async function failure(response) {
     let said = "";
+    let code = null;
     try {
         const error = JSON.parse((await response.text()).slice(0, 100_000)).error;
         said = typeof error === "string" ? error : error?.message ?? "";
+        code = error?.code ?? null;
     } catch {
         // A gateway's page of HTML says nothing that helps here.
     }
@@ -44,7 +46,10 @@ async function failure(response) {
     case 404: return new Failure(`The server does not know this model or address.${words}`);
     case 413: return new Failure(`The conversation is longer than the server accepts.${words}`);
     case 429: return new Failure(`The server is busy. ${when}`, { kind: "busy", retryAfter });
-    case 503: return new Failure(`The server is not ready. ${when}`, { kind: "busy", retryAfter });
+    case 503:
+        return code === "loading"
+            ? new Failure(`The server still loads its model. ${when}`, { kind: "loading", retryAfter })
+            : new Failure(`The server is not ready. ${when}`, { kind: "busy", retryAfter });
     default:
         return response.status < 500
             ? new Failure(said ? `The server did not accept the request: ${said}` : `The server did not accept the request (${response.status}).`)

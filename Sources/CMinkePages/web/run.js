@@ -44,7 +44,8 @@ async function follow() {
         problem("");
         if (isChanged) draw();
         showState();
-        if (document.hidden || isDone()) pause = 10_000;
+        // A run that is over still writes its last validation and sample.
+        if (document.hidden || (isDone() && silence() > 30)) pause = 10_000;
     } catch (error) {
         failures += 1;
         const isUnreachable = error instanceof TypeError;
@@ -64,9 +65,12 @@ const isDone = () => totalSteps() > 0 && run.latest.step >= totalSteps();
 /** The usual time between two lines, in seconds. */
 const stepSeconds = () => (run.latest.seconds ?? 0) / Math.max(1, run.latest.step ?? 1);
 
+/** Seconds since the run was last seen writing. */
+const silence = () => (written === null ? Infinity : (performance.now() - written) / 1000);
+
 function showState(isLost = false) {
     const chip = byId("state");
-    const age = written === null ? Infinity : (performance.now() - written) / 1000;
+    const age = silence();
     const [name, text] = isLost ? ["lost", "no connection"]
         : run.lines === 0 ? ["", "waiting"]
             : isDone() ? ["done", "finished"]

@@ -23,6 +23,14 @@ struct AnswerStep: Sendable {
     var end: AnswerEnd?
 }
 
+/// The answers to a request as they come.
+struct Answers: Sendable {
+    /// Steps of all answers; the end of each is its last. Whoever stops listening ends them all.
+    let steps: AsyncStream<AnswerStep>
+    /// Ends them all at once, without waiting for the tasks that follow them to notice.
+    let cancel: @Sendable () -> Void
+}
+
 /// How an answer ended.
 struct AnswerEnd: Sendable {
     enum Reason: Sendable {
@@ -51,9 +59,8 @@ struct AnswerEnd: Sendable {
 extension ModelService {
     /// Hands a generation to the engine.
     ///
-    /// - Returns: steps of all answers as they come; the end of each is its last. Whoever stops listening ends them all.
     /// - Throws: ``APIError`` or ``EngineError`` when the engine takes not all of them.
-    func answers(_ generation: Generation, for request: APIRequest) throws -> AsyncStream<AnswerStep> {
+    func answers(_ generation: Generation, for request: APIRequest) throws -> Answers {
         let recorder = Recorder(request.record)
         let places = engine.options.maximumSequences + engine.options.queueLimit
         guard generation.requests.count <= places else {
@@ -74,12 +81,14 @@ extension ModelService {
             }
             continuation.finish()
         }
-        continuation.onTermination = { reason in
-            guard case .cancelled = reason else { return }
+        let cancel: @Sendable () -> Void = {
             recorder.clientLeft()
+            // The tasks first: what the engine tells of the end is not for the record.
             task.cancel()
+            streams.forEach { $0.cancel() }
         }
-        return steps
+        continuation.onTermination = { if case .cancelled = $0 { cancel() } }
+        return Answers(steps: steps, cancel: cancel)
     }
 
     private static func follow(

@@ -72,6 +72,9 @@ public final class ModelService: Sendable {
         fingerprint = "fp_" + digest.prefix(12)
     }
 
+    /// Whether the model answers conversations; one that has no chat template only continues texts.
+    public var chats: Bool { chat != nil }
+
     /// All ways into the service.
     public var routes: [APIRoute] { openAIRoutes + anthropicRoutes + ollamaRoutes }
 

@@ -7,8 +7,8 @@ import ServiceLifecycle
 
 /// An HTTP server for models.
 ///
-/// It listens before the model is loaded and answers 503 meanwhile. Told to stop, it takes no more requests, lets those go
-/// on that it has until the time to drain is over, and then ends them.
+/// It listens before the model is loaded, and answers 503 meanwhile where the model is needed. Told to stop, it takes no
+/// more requests, lets those go on that it has until the time to drain is over, and then ends them.
 ///
 /// ```swift
 /// let server = try Server(configuration, logger: logger) {
@@ -27,12 +27,13 @@ public struct Server: Service {
 
     /// - Parameters:
     ///   - configuration: where to listen, and to whom.
+    ///   - routes: what is there from the beginning, as pages are: it does not wait for `load`.
     ///   - logger: gets a line for every request; see ``ServerLogHandler``.
     ///   - onListening: is told the port when the socket is open.
     ///   - load: makes what is served; what it throws ends the server.
     /// - Throws: ``InputError`` when the configuration is not safe.
     public init(
-        _ configuration: ServerConfiguration, logger: Logger,
+        _ configuration: ServerConfiguration, routes: [APIRoute] = [], logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in },
         load: @escaping @Sendable () async throws -> ServedModel
     ) throws {
@@ -42,7 +43,8 @@ public struct Server: Service {
         self.onListening = onListening
         self.load = load
         table = ConnectionTable(configuration.limits)
-        state.install(OperationRoutes.make(state, table: table, metrics: metrics, price: configuration.price))
+        state.install(
+            routes + OperationRoutes.make(state, table: table, metrics: metrics, price: configuration.price))
     }
 
     /// Serves until the service group shuts down, the task is cancelled, or the model cannot be loaded.

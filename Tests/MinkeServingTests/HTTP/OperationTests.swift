@@ -8,12 +8,14 @@ import Testing
 @Suite struct OperationTests {
     @Test func whileTheModelLoadsRequestsAreRefused() async throws {
         let (wait, go) = AsyncStream.makeStream(of: Void.self)
-        try await TestServer.run(load: {
+        let load: @Sendable () async throws -> ServedModel = {
             for await _ in wait { break }
             return ServedModel(routes: [Fake.echo])
-        }) { server in
+        }
+        try await TestServer.run(early: [Fake.page], load: load) { server in
             try await server.client { client in
                 #expect(client.get("/health")?.status == 200)
+                #expect(client.get("/")?.body == "<p>")
                 let ready = client.get("/ready")
                 #expect(ready?.status == 503)
                 #expect(ready?.headers["retry-after"] == "1")
@@ -23,6 +25,7 @@ import Testing
                 go.finish()
                 while client.get("/ready")?.status != 200 {}
                 #expect(client.post("/v1/echo")?.status == 200)
+                #expect(client.get("/")?.body == "<p>")
             }
         }
     }

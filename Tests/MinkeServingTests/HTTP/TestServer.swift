@@ -22,9 +22,13 @@ final class TestServer: Sendable {
     }
 
     /// Runs `body` with a server, and stops it.
+    ///
+    /// - Parameters:
+    ///   - routes: what it serves when it has loaded.
+    ///   - early: what it serves from the beginning.
     @discardableResult
     static func run<Result: Sendable>(
-        _ routes: [APIRoute] = [], shutDown: @escaping @Sendable () async -> Void = {},
+        _ routes: [APIRoute] = [], early: [APIRoute] = [], shutDown: @escaping @Sendable () async -> Void = {},
         load: (@Sendable () async throws -> ServedModel)? = nil,
         configure: (inout ServerConfiguration) -> Void = { _ in },
         _ body: (TestServer) async throws -> Result
@@ -35,7 +39,8 @@ final class TestServer: Sendable {
         let log = LogLines()
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let server = try Server(
-            configuration, logger: Logger(label: "test") { _ in ServerLogHandler(style: .json) { log.add($0) } },
+            configuration, routes: early,
+            logger: Logger(label: "test") { _ in ServerLogHandler(style: .json) { log.add($0) } },
             onListening: { port.yield($0) },
             load: {
                 if let load { return try await load() }

@@ -12,14 +12,14 @@ extension ModelService {
         let wanted = try MessagesRequest(request.body, needsLimit: true)
         try check(model: wanted.model)
         let generation = try generation(wanted.job, scope: request.scope)
-        let steps = try answers(generation, for: request)
+        let answers = try answers(generation, for: request)
         let envelope = MessageEnvelope(id: "msg_" + clock.makeID(), model: name)
         if wanted.isStreamed {
             let writer = MessagesWriter(envelope, promptTokens: generation.requests[0].prompt.count)
-            return .stream(.events, Self.frames(steps, writer))
+            return .stream(.events, Self.frames(answers, writer))
         }
         var answer = ChatAnswer()
-        for await step in steps { answer.add(step, engine.model.tokenizer) }
+        for await step in answers.steps { answer.add(step, engine.model.tokenizer) }
         try Task.checkCancellation()
         return .json(try envelope.message(answer))
     }

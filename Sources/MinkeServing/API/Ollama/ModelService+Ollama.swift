@@ -76,10 +76,10 @@ extension ModelService {
     private func answer(
         _ generation: Generation, _ writer: OllamaWriter, _ wanted: OllamaRequest, _ request: APIRequest
     ) async throws -> APIReply {
-        let steps = try answers(generation, for: request)
-        if wanted.isStreamed { return .stream(.lines, Self.frames(steps, writer)) }
+        let answers = try answers(generation, for: request)
+        if wanted.isStreamed { return .stream(.lines, Self.frames(answers, writer)) }
         var answer = ChatAnswer()
-        for await step in steps { answer.add(step, engine.model.tokenizer) }
+        for await step in answers.steps { answer.add(step, engine.model.tokenizer) }
         try Task.checkCancellation()
         return .json(try writer.whole(answer))
     }

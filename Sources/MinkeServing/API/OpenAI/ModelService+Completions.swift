@@ -26,7 +26,7 @@ extension ModelService {
             engineRequest.promptLogprobs = wanted.echoes && wanted.settings.logprobs != nil
             requests += engineRequest.drawn(wanted.candidates)
         }
-        let steps = try answers(Generation(requests: requests), for: request)
+        let answers = try answers(Generation(requests: requests), for: request)
         let envelope = Envelope(id: "cmpl-" + clock.makeID(), service: self)
         var choices = (0..<requests.count).map { index in
             CompletionChoice(
@@ -37,11 +37,11 @@ extension ModelService {
             return .stream(
                 .events,
                 Self.frames(
-                    steps,
+                    answers,
                     CompletionChunkWriter(
                         envelope, choices, perPrompt: wanted.candidates, includesUsage: wanted.includesUsage)))
         }
-        for await step in steps { _ = choices[step.index].add(step) }
+        for await step in answers.steps { _ = choices[step.index].add(step) }
         try Task.checkCancellation()
         return .json(try Self.response(choices, wanted, envelope))
     }

@@ -22,7 +22,7 @@ extension ModelService {
                 "vocab_size": .integer(configuration.vocabSize),
                 "hidden_size": .integer(configuration.hiddenSize),
                 "context_length": .integer(engine.contextLength),
-                "chat": .bool(chat != nil),
+                "chat": .bool(chats),
             ],
         ]
     }

@@ -22,16 +22,16 @@ extension ModelService {
         let chatRequest = try ChatRequest(request.body, vocabulary: engine.model.configuration.vocabSize)
         try check(model: chatRequest.model)
         let job = chatRequest.job
-        let steps = try answers(generation(job, scope: request.scope), for: request)
+        let running = try answers(generation(job, scope: request.scope), for: request)
         let envelope = Envelope(id: "chatcmpl-" + clock.makeID(), service: self)
         if chatRequest.isStreamed {
             let writer = ChatChunkWriter(
                 envelope, count: job.settings.count, includesUsage: chatRequest.includesUsage,
                 hasLogprobs: job.settings.logprobs != nil)
-            return .stream(.events, Self.frames(steps, writer))
+            return .stream(.events, Self.frames(running, writer))
         }
         var answers = [ChatAnswer](repeating: ChatAnswer(), count: job.settings.count)
-        for await step in steps { answers[step.index].add(step, envelope.tokenizer) }
+        for await step in running.steps { answers[step.index].add(step, envelope.tokenizer) }
         try Task.checkCancellation()
         return .json(try ChatAnswer.response(answers, envelope, hasLogprobs: job.settings.logprobs != nil))
     }
@@ -41,7 +41,7 @@ extension ModelService {
         _ = try tokenizer()
         guard let chat else {
             throw APIError.invalid(
-                "the model has no chat template: use /v1/completions, or start the server with one",
+                "the model has no chat template: use /v1/completions, or start the server with --template",
                 parameter: "messages", code: "no_chat_template")
         }
         let prompt = try chat.prompt(job)
@@ -62,21 +62,25 @@ extension ModelService {
             scope: scope)
     }
 
-    /// The frames that a writer makes of steps, as they come.
-    static func frames(_ steps: AsyncStream<AnswerStep>, _ writer: some FrameWriter) -> AsyncStream<[UInt8]> {
+    /// The frames that a writer makes of answers, as they come.
+    static func frames(_ answers: Answers, _ writer: some FrameWriter) -> AsyncStream<[UInt8]> {
         let (frames, continuation) = AsyncStream.makeStream(of: [UInt8].self)
         let task = Task {
             var writer = writer
             let opening = writer.begin()
             if !opening.isEmpty { continuation.yield(opening) }
-            for await step in steps {
+            for await step in answers.steps {
                 let bytes = writer.append(step)
                 if !bytes.isEmpty { continuation.yield(bytes) }
             }
             continuation.yield(writer.finish())
             continuation.finish()
         }
-        continuation.onTermination = { _ in task.cancel() }
+        continuation.onTermination = { reason in
+            guard case .cancelled = reason else { return }
+            answers.cancel()
+            task.cancel()
+        }
         return frames
     }
 }

@@ -1,18 +1,17 @@
 import Dispatch
 import MinkeGeneration
-import Testing
 
 /// Lets the engines of a model take one step at a time, so that a test knows what has happened when it looks, however
 /// fast the machine is and whatever else it does.
 ///
 /// A block on the model's queue holds it between two steps; requests may be made and given up meanwhile. Only the queue's
 /// own thread is blocked, and it goes on by itself when the test is over.
-final class Turnstile {
+package final class Turnstile {
     private let model: TextModel
     private var gate: Gate
 
     /// Holds the model once the pass that runs now is over.
-    init(_ model: TextModel) async throws {
+    package init(_ model: TextModel) async throws {
         self.model = model
         gate = Gate(model)
         try await gate.isReached()
@@ -21,7 +20,7 @@ final class Turnstile {
     deinit { gate.open() }
 
     /// Lets every engine of the model that has work take one step.
-    func step() async throws {
+    package func step() async throws {
         let next = Gate(model)
         gate.open()
         gate = next
@@ -29,7 +28,7 @@ final class Turnstile {
     }
 
     /// Lets the engines go on.
-    func open() { gate.open() }
+    package func open() { gate.open() }
 
     private struct Gate {
         private let opening = DispatchSemaphore(value: 0)
@@ -51,17 +50,4 @@ final class Turnstile {
             throw CancellationError()
         }
     }
-}
-
-/// What `operation` returns. Where it never returns, the test fails by its time limit instead of waiting for ever.
-func result<Value: Sendable>(_ operation: @escaping @Sendable () async -> Value) async throws -> Value {
-    let (results, continuation) = AsyncStream.makeStream(of: Value.self)
-    Task { continuation.yield(await operation()) }
-    for await result in results { return result }
-    throw CancellationError()
-}
-
-extension Trait where Self == TimeLimitTrait {
-    /// Much longer than any test takes, whatever the machine: what waits for something that never comes ends so.
-    static var patient: Self { .timeLimit(.minutes(10)) }
 }
