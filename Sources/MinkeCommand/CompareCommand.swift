@@ -37,8 +37,10 @@ struct CompareCommand: ParsableCommand {
 
     @Option(
         parsing: .upToNextOption,
-        help: "Settings of the twin as name=value; by default depth and width of the sparse model, and the arithmetic of its experts."
-    )
+        help: """
+            Settings of the twin as name=value; by default it has the depth and width of the sparse model, and the \
+            arithmetic of its experts.
+            """)
     var twin: [String] = []
 
     @Flag(help: "Also tell what experts and tables of n-grams bring by themselves.")

@@ -162,8 +162,10 @@ struct TrainCommand: ParsableCommand {
     var seed: Int?
 
     @Flag(
-        help: "Choose size, experts, batch and schedule for this machine, the text and --max-seconds, and say why. With --preset memory also tables of n-grams."
-    )
+        help: """
+            Choose size, experts, batch and schedule for this machine, the text and --max-seconds, and say why. With \
+            --preset memory the model has tables of n-grams.
+            """)
     var auto = false
 
     @Flag(help: "Insist on resuming.")

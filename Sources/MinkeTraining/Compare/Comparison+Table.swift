@@ -112,8 +112,8 @@ extension Comparison {
             guard let flops = share(\.flops), let seconds = share(\.cpuSeconds) else {
                 return "\(name): the same loss is not reached; final bits per byte \(bits)"
             }
-            return "\(name): \(HumanFormat.fixed(flops, 2)) of the twin's FLOPs and \(HumanFormat.fixed(seconds, 2)) of its "
-                + "CPU time to the same loss; final bits per byte \(bits)"
+            return "\(name): \(HumanFormat.fixed(flops, 2)) of the twin's FLOPs and "
+                + "\(HumanFormat.fixed(seconds, 2)) of its CPU time to the same loss; final bits per byte \(bits)"
         }
     }
 
@@ -186,7 +186,8 @@ extension Comparison {
     }
 
     private var subtitle: String {
-        let memory = sparse.configuration.model.extensions.hasTables ? ", experts and tables of n-grams" : " and experts"
+        let hasTables = sparse.configuration.model.extensions.hasTables
+        let memory = hasTables ? ", experts and tables of n-grams" : " and experts"
         return "A model with latent attention\(memory), and its dense twin, trained on the same text"
     }
 

@@ -29,7 +29,8 @@ struct CostPicture {
 
             """
         }
-        let description = drawings.isEmpty ? "Nothing was recorded." : drawings.map(\.description).joined(separator: " ")
+        let description =
+            drawings.isEmpty ? "Nothing was recorded." : drawings.map(\.description).joined(separator: " ")
         return """
             <svg xmlns="http://www.w3.org/2000/svg" width="\(width)" height="\(height)" viewBox="0 0 \(width) \(height)" \
             role="img" aria-labelledby="title description">
