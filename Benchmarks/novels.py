@@ -46,12 +46,11 @@ def plain(path, folder):
 
 
 def run_minke(binary, seed, options, train, valid, folder):
-    run = folder / "minke"
+    run = folder / "minke"  # the next seed finds its tokens there
     result = run_json([binary, "train", train, "--validation", valid, "--out", run, "--preset", "memory",
                        f"depth={options.depth}", f"tokenizer_vocabulary={options.vocabulary}", f"vocab_size={options.vocabulary}",
                        "eval_interval=0", f"eval_tokens={EVERYTHING}", *options.set, "--max-seconds", options.seconds,
                        "--seed", seed, "--fresh", "--quiet", "--json"])
-    shutil.rmtree(run)
     get = lambda name: field(result, name, "`minke train`")
     return {"bits_per_byte": get("bits_per_byte"), "cpu_seconds": get("cpu_seconds"), "tokens": get("tokens"), "flops": get("flops"),
             "wall_seconds": get("wall_seconds"), "steps": get("steps"), "peak_memory_bytes": get("peak_memory_bytes"),
@@ -82,6 +81,7 @@ def main():
     parser.add_argument("--peer", default="", help="further arguments of the peer, in one string: '--layers 3 --dim 192'")
     parser.add_argument("--tables", action="store_true", help="also run the peer with tables of n-grams")
     parser.add_argument("--curve", help="file for the peer's curve, which `minke compare --peer-curve` draws (first seed)")
+    parser.add_argument("--token-cache", help="folder that keeps the peer's tokens for the next call")
     parser.add_argument("--bar", type=float, default=0.92, help="share of the peer's bits that counts as reached (default 0.92)")
     parser.add_argument("--python", default=sys.executable, help="interpreter that has torch and tokenizers (default: this one)")
     parser.add_argument("--minke", help="the minke binary (default: this package's release build)")
@@ -102,14 +102,14 @@ def main():
         except OSError as error:
             parser.error(f"cannot read the text: {error}")
         say(f"{'seed':>5} {'others':>6}  {'':14} {'bits':>7} {'CPU s':>8} {'wall s':>8} {'steps':>7} {'tokens':>12} {'FLOP':>9} {'MiB':>6}")
-        own = options.peer.split()
+        own, cache = options.peer.split(), options.token_cache or folder / "tokens"
         for seed in options.seeds:
             pair = {"seed": seed}
             curve = options.curve if seed == options.seeds[0] else None
             sides = [("minke", lambda: run_minke(binary, seed, options, train, valid, folder)),
-                     ("peer", lambda: run_peer(seed, options, train, valid, folder / "tokens", own, curve))]
+                     ("peer", lambda: run_peer(seed, options, train, valid, cache, own, curve))]
             if options.tables:
-                sides.append(("peer, tables", lambda: run_peer(seed, options, train, valid, folder / "tokens",
+                sides.append(("peer, tables", lambda: run_peer(seed, options, train, valid, cache,
                                                                own + ["--ngram", "3", "--hash-size", str(1 << 19)])))
             for side, run in sides:
                 r = pair[side] = run()
