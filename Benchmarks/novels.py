@@ -3,11 +3,11 @@
 
 Ours is `minke train TRAIN --validation VALID --preset memory --max-seconds S`. The peer is `peers/pytorch_dense_baseline.py
 --preset prose`: a dense transformer with all that helps one (Muon, rotary positions, normalised queries and keys, squared
-ReLU, zero-initialised outputs, a cap on the logits, tuned width, depth and rates). Both have the same number of tokens,
+ReLU, zero-initialised outputs, a cap on the logits, tuned size, batch and rates, torch.compile). Both have the same number of tokens,
 which each learns on the training text with its own byte-pair trainer, and all cores that this script may use.
 
 What is compared is bits per byte over the whole validation text, in windows of the training context, each of which begins
-without what came before. The time is wall-clock of the training loop alone: tokenizing, starting, initialising and
+without what came before. The time is wall-clock of the training loop alone: tokenizing, starting, initialising, compiling and
 evaluating are outside it on both sides. --tables runs a third side as well, the peer with the same hashed tables of pairs
 and triples of tokens as minke has (with sparse gradients and sparse Adam), to tell what the recipe saves and what the
 implementation.
@@ -58,7 +58,7 @@ def run_minke(binary, seed, options, train, valid, folder):
 
 
 def run_peer(seed, options, train, valid, cache, more, curve=None):
-    command = [options.python, PEER, "--preset", "prose", "--data", train, "--validation", valid, "--tokenizer",
+    command = [options.python, PEER, "--preset", "prose", *(() if options.eager else ("--compile",)), "--data", train, "--validation", valid, "--tokenizer",
                f"bpe:{options.vocabulary}", "--token-cache", cache, "--max-seconds", options.seconds, "--seed", seed, *more]
     if curve:
         command += ["--curve-file", curve, "--eval-every", 100, "--curve-windows", 128]
@@ -79,6 +79,7 @@ def main():
     parser.add_argument("--depth", type=int, default=2, help="layers of minke's model (default 2)")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="further settings of minke's run")
     parser.add_argument("--peer", default="", help="further arguments of the peer, in one string: '--layers 3 --dim 192'")
+    parser.add_argument("--eager", action="store_true", help="run the peer without torch.compile")
     parser.add_argument("--tables", action="store_true", help="also run the peer with tables of n-grams")
     parser.add_argument("--curve", help="file for the peer's curve, which `minke compare --peer-curve` draws (first seed)")
     parser.add_argument("--token-cache", help="folder that keeps the peer's tokens for the next call")
