@@ -3,14 +3,15 @@
 
 Ours is `minke train TRAIN --validation VALID --preset memory --max-seconds S`. The peer is `peers/pytorch_dense_baseline.py
 --preset prose`: a dense transformer with all that helps one (Muon, rotary positions, normalised queries and keys, squared
-ReLU, zero-initialised outputs, a cap on the logits, tuned size, batch and rates, torch.compile). Both have the same number of tokens,
-which each learns on the training text with its own byte-pair trainer, and all cores that this script may use.
+ReLU, zero-initialised outputs, a cap on the logits, tuned size, batch and rates, torch.compile). Both have vocabularies of
+the same size, which each learns on the training text with its own byte-pair trainer, and all cores that this script may
+use.
 
 What is compared is bits per byte over the whole validation text, in windows of the training context, each of which begins
-without what came before. The time is wall-clock of the training loop alone: tokenizing, starting, initialising, compiling and
-evaluating are outside it on both sides. --tables runs a third side as well, the peer with the same hashed tables of pairs
-and triples of tokens as minke has (with sparse gradients and sparse Adam), to tell what the recipe saves and what the
-implementation.
+without what came before. The time is wall-clock of the training loop alone: tokenizing, starting, initialising, compiling
+and evaluating are outside it on both sides. --tables runs a third side as well, the peer with the same hashed tables of
+pairs and triples of tokens as minke has (with sparse gradients and sparse Adam, which torch.compile cannot do), to tell
+what the recipe saves and what the implementation.
 
   bits       per byte of the validation text
   of peer    minke / peer, pair by pair (one seed, a pair); below 1, minke is better
@@ -58,7 +59,7 @@ def run_minke(binary, seed, options, train, valid, folder):
 
 
 def run_peer(seed, options, train, valid, cache, more, curve=None):
-    command = [options.python, PEER, "--preset", "prose", *(() if options.eager else ("--compile",)), "--data", train, "--validation", valid, "--tokenizer",
+    command = [options.python, PEER, "--preset", "prose", *(() if options.eager or "--ngram" in more else ("--compile",)), "--data", train, "--validation", valid, "--tokenizer",
                f"bpe:{options.vocabulary}", "--token-cache", cache, "--max-seconds", options.seconds, "--seed", seed, *more]
     if curve:
         command += ["--curve-file", curve, "--eval-every", 100, "--curve-windows", 128]
