@@ -59,8 +59,10 @@ def run_minke(binary, seed, options, train, valid, folder):
 
 
 def run_peer(seed, options, train, valid, cache, more, curve=None):
-    command = [options.python, PEER, "--preset", "prose", *(() if options.eager or "--ngram" in more else ("--compile",)), "--data", train, "--validation", valid, "--tokenizer",
+    command = [options.python, PEER, "--preset", "prose", "--data", train, "--validation", valid, "--tokenizer",
                f"bpe:{options.vocabulary}", "--token-cache", cache, "--max-seconds", options.seconds, "--seed", seed, *more]
+    if not options.eager and "--ngram" not in more:
+        command.append("--compile")
     if curve:
         command += ["--curve-file", curve, "--eval-every", 100, "--curve-windows", 128]
     result = run_json(command)
