@@ -13,9 +13,17 @@ struct CompareCommand: ParsableCommand {
               minke compare book.txt --out duel --max-seconds 60
               minke compare src/ depth=4 steps=1000 --include swift --preset sparse --out duel --seeds 1 2 3
               minke compare book.txt --out duel --target-loss 1.9 --json
+              minke compare book.txt --preset memory --max-seconds 150 --out duel --parts
+              minke compare book.txt --out duel --max-seconds 60 --twin num_hidden_layers=2 intermediate_size=512
 
             Both models get the same data, steps and learning rates, constant after the warm-up. Costs are those at which
             each first reached the worse of the two final losses, or --target-loss. Settings stand before --seeds.
+
+            The twin is dense: its layers work with all of their weights on every token. Tables of n-grams, of which a
+            token reads a few rows, are a form of sparsity, so it has none; normalised queries and the cap of the logits
+            it keeps. --parts also trains the sparse model without tables and the twin with them.
+
+            The folder gets report.html, and cost-to-quality.svg with the curves of all by CPU time and arithmetic.
             """)
 
     @Argument(help: "Text to train on, and settings as name=value.")
@@ -27,8 +35,21 @@ struct CompareCommand: ParsableCommand {
     @Option(parsing: .upToNextOption, help: "Seeds; the table shows the median and the range.")
     var seeds: [Int] = [1]
 
-    @Option(help: "Width of the twin's feed-forward layers; by default that of the experts a token uses.")
-    var twinIntermediateSize: Int?
+    @Option(
+        parsing: .upToNextOption,
+        help: """
+            Settings of the twin as name=value; by default it has the depth and width of the sparse model, and the \
+            arithmetic of its experts.
+            """)
+    var twin: [String] = []
+
+    @Flag(help: "Also tell what experts and tables of n-grams bring by themselves.")
+    var parts = false
+
+    @Option(
+        parsing: .upToNextOption,
+        help: "Curves of others to draw, as name=FILE: lines of JSON with the keys of metrics.jsonl.")
+    var peerCurve: [String] = []
 
     @OptionGroup var arguments: RunArguments
 
@@ -48,10 +69,11 @@ struct CompareCommand: ParsableCommand {
     private func compare(
         _ run: RunConfiguration, request: TrainingData.Request, out: String, seeds: [Int], arguments: RunArguments
     ) throws {
-        let twin = try twinIntermediateSize.map { width in
-            guard width > 0 else { throw InputError("--twin-intermediate-size must be positive") }
-            return run.model.denseTwin(intermediateSize: width)
-        }
+        var dense = run
+        dense.model = run.model.denseTwin()
+        for setting in twin { try dense.apply(assignment: setting) }
+        try dense.validate()
+        let peers = try peerCurve.map { try RunCurve(named: $0) }
         let display = ProgressDisplay(quiet: arguments.quiet)
         let data = try TrainingData.prepare(
             request, configuration: run, folder: FileSystem.join(out, "data")
@@ -59,13 +81,16 @@ struct CompareCommand: ParsableCommand {
         let options = try arguments.options(out: out)
         guard
             let comparison = try Comparison.run(
-                run, twin: twin, data: data, seeds: seeds, options: options, message: { display.message($0) })
+                run, twin: dense, showsParts: parts, data: data, seeds: seeds, options: options,
+                message: { display.message($0) })
         else {
             if arguments.json { print(JSON.object(["ending": "interrupted", "out": .string(out)]).text()) }
             return
         }
         let report = FileSystem.join(out, "report.html")
-        try AtomicFile.write(try comparison.report(command: options.command).html(), to: report)
+        let page = try comparison.report(command: options.command, peers: peers)
+        try AtomicFile.write(page.html(), to: report)
+        try AtomicFile.write(page.costToQuality(), to: FileSystem.join(out, "cost-to-quality.svg"))
         if arguments.json {
             print(JSON.object(comparison.json).text())
         } else {

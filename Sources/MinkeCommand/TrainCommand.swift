@@ -140,6 +140,7 @@ struct TrainCommand: ParsableCommand {
               minke train book.txt --out run
               minke train src/ --include swift,md --preset sparse depth=6 --out run
               minke train book.txt --auto --max-seconds 300 --out run
+              minke train book.txt --auto --preset memory --max-seconds 300 --out run
               minke train corpus.jsonl --field body --out run learning_rate=0.002
               minke train book.txt --out run            (again: resumes)
               minke train book.txt --out run --dashboard
@@ -160,7 +161,11 @@ struct TrainCommand: ParsableCommand {
     @Option(help: "Seed of weights and data order.")
     var seed: Int?
 
-    @Flag(help: "Choose size, experts, batch and schedule for this machine, the text and --max-seconds, and say why.")
+    @Flag(
+        help: """
+            Choose size, experts, batch and schedule for this machine, the text and --max-seconds, and say why. With \
+            --preset memory the model has tables of n-grams.
+            """)
     var auto = false
 
     @Flag(help: "Insist on resuming.")
@@ -217,7 +222,10 @@ struct TrainCommand: ParsableCommand {
     private func automaticConfiguration(
         _ paths: [String], _ assignments: [String], message: (String) -> Void
     ) throws -> RunConfiguration {
-        guard arguments.preset == nil else { throw InputError("--auto chooses itself: it takes no --preset") }
+        let preset = try Preset(named: arguments.preset, default: .sparse)
+        guard preset == .sparse || preset == .memory else {
+            throw InputError("--auto chooses a size of the presets sparse and memory, not of \(preset.rawValue)")
+        }
         guard let seconds = arguments.maxSeconds else {
             throw InputError("--auto needs to know the time", remedy: "add --max-seconds, as in --max-seconds 300")
         }
@@ -230,7 +238,7 @@ struct TrainCommand: ParsableCommand {
         }
         let recipe = try AutomaticRecipe(
             seconds: seconds, textBytes: try Corpus(paths, options: arguments.request(paths).options).approximateBytes,
-            machine: .measured(), depth: arguments.depth(in: assignments))
+            machine: .measured(), depth: arguments.depth(in: assignments), hasMemory: preset == .memory)
         message(recipe.reason)
         return try arguments.configuration(over: recipe.configuration, assignments: assignments, seed: seed)
     }

@@ -115,7 +115,11 @@ public struct ModelConfiguration: Equatable, Sendable {
     /// Epsilon of the norms of the two latents: 1e-6 in the reference implementation whatever `rms_norm_eps` says.
     public static let latentNormEps = 1e-6
 
-    /// The dense twin: multi-head attention with SwiGLU of the same depth and width.
+    /// The dense twin: multi-head attention and feed-forward layers of the same depth and width, every weight of which
+    /// works on every token.
+    ///
+    /// Tables are a form of sparsity, since a token reads a few of their rows: the twin has none. What makes a dense model
+    /// better as well, such as normalised queries, it keeps.
     ///
     /// - Parameter intermediateSize: width of its feed-forward layers; by default that of the experts a token uses, so
     ///   that both models spend about the same arithmetic per token there.
@@ -136,7 +140,7 @@ public struct ModelConfiguration: Equatable, Sendable {
         twin.eosTokenID = eosTokenID
         twin.ropeTheta = ropeTheta
         twin.ropeInterleave = false
-        twin.extensions = extensions
+        twin.extensions = extensions.withoutTables
         return twin
     }
 }

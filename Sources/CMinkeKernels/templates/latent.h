@@ -11,12 +11,18 @@ enum { Lanes = MinkeLanes, LaneVectors = MinkeLanes / WIDTH };
 /// Rows whose scores are computed together, and the height of the tiles for what remains; they divide a chunk.
 enum { ScoreTile = 24, ScoreTail = 8 };
 /// Lanes and vectors of columns that are mixed together.
+#if HAS_BF16_DOT
 enum { MixLanes = 8, MixVectors = 2 };
+#else
+enum { MixLanes = 16, MixVectors = 1 };
+#endif
+/// Depths for which bfloat16 is widened before it is multiplied: the widened rows of a tile and the queries stay in the
+/// first cache. The rows to come are fetched this many tiles ahead.
+enum { WidenedDepth = 192, TilesAhead = 1 };
 #elif WIDTH == 8
 enum { ScoreTile = 6, ScoreTail = 2 };
 enum { MixLanes = 6, MixVectors = 2 };
-/// Depths for which bfloat16 is widened before it is multiplied, all of DeepSeek's at once: rows of the cache are then read
-/// once, tile by tile, and fetched this many tiles ahead.
+/// All of DeepSeek's depths at once: rows of the cache are then read once.
 enum { WidenedDepth = 576, TilesAhead = 2 };
 #else
 enum { ScoreTile = 4, ScoreTail = 4 };
@@ -63,19 +69,18 @@ static void packLanes(const float *q, int64_t stride, int64_t lanes, int64_t wid
     });
 }
 
-/// scores[0..<rows][lane] = rows·queries.
+/// scores[0..<rows][lane] = rows·queries. With every word `step` bytes from `ahead` on are fetched: rows to come, which are
+/// too many streams for the processor to foresee.
 INLINE void scoreTile(const int type, const int rows, const char *row, int64_t rowBytes, const uint32_t *queries,
-                      int64_t words, float *scores) {
+                      int64_t words, float *scores, const char *ahead, const int step) {
     Floats sums[ScoreTile][LaneVectors];
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int v = 0; v < LaneVectors; v++) sums[i][v] = (Floats){0};
     // Four rows an address: the others are reached by multiples of the distance.
     const char *at[(ScoreTile + 3) / 4];
     UNROLL for (int g = 0; g < (rows + 3) / 4; g++) at[g] = row + 4 * g * rowBytes;
-    const char *next = row + rows * rowBytes;
-    for (int64_t k = 0; k < words; k++, queries += Lanes) {
-        // The rows of the next tile: too many streams for the processor to foresee.
-        UNROLL for (int line = 0; line < rows * 4; line += 64) __builtin_prefetch(next + k * rows * 4 + line, 0, 2);
+    for (int64_t k = 0; k < words; k++, queries += Lanes, ahead += step) {
+        UNROLL for (int line = 0; line < step; line += 64) __builtin_prefetch(ahead + line, 0, 2);
         Floats query[LaneVectors];
         UNROLL for (int v = 0; v < LaneVectors; v++) query[v] = ((const Floats *)queries)[v];
 #if !HAS_BF16_DOT
@@ -187,7 +192,7 @@ INLINE void mixRows(const int type, const int lanes, const char *rows, int64_t r
         UNROLL for (int v = 0; v < MixVectors; v++) ((Floats *)(mixed + l * mixedStride))[v] = sums[l][v];
 }
 
-#if WIDTH == 8
+#if WIDTH >= 8 && !HAS_BF16_DOT
 /// Scores of bfloat16 rows, widened piece by piece.
 static void scoreWidened(const MinkeLatentChunk *p, float *scores) {
     _Alignas(64) float queries[WidenedDepth * Lanes], values[ScoreTile * WidenedDepth] = {0}, part[ScoreTile * Lanes];
@@ -201,11 +206,7 @@ static void scoreWidened(const MinkeLatentChunk *p, float *scores) {
             }
         for (int64_t t = 0; t < p->count; t += ScoreTile) {
             int64_t rows = smaller(ScoreTile, p->count - t);
-            if (start == 0) {
-                // Tiles to come, whole: their pieces are too many streams for the processor to foresee.
-                const char *next = (const char *)((const uint16_t *)p->rows + (t + TilesAhead * ScoreTile) * p->stride);
-                for (int64_t line = 0; line < ScoreTile * p->stride * 2; line += 64) __builtin_prefetch(next + line, 0, 2);
-            }
+            const char *ahead = (const char *)((const uint16_t *)p->rows + (t + TilesAhead * ScoreTile) * p->stride + start * ScoreTile);
             for (int64_t i = 0; i < rows; i++) {
                 const uint16_t *row = (const uint16_t *)p->rows + (t + i) * p->stride + start;
                 // Up to a vector past the end is read, which the cache has room for, and not used.
@@ -214,7 +215,8 @@ static void scoreWidened(const MinkeLatentChunk *p, float *scores) {
                         (Floats)(__builtin_convertvector(*(const Halves *)(row + k), Words) << 16);
             }
             // Rows that are not there are what was there before; their scores go nowhere.
-            scoreTile(MinkeFloat32, ScoreTile, (const char *)values, WidenedDepth * 4, (const uint32_t *)queries, depth, part);
+            scoreTile(MinkeFloat32, ScoreTile, (const char *)values, WidenedDepth * 4, (const uint32_t *)queries, depth, part,
+                      ahead, ScoreTile * 2);
             for (int64_t i = 0; i < rows * LaneVectors; i++) {
                 Floats *to = (Floats *)(scores + t * Lanes) + i;
                 *to = start > 0 ? *to + ((const Floats *)part)[i] : ((const Floats *)part)[i];
@@ -228,16 +230,18 @@ INLINE void attendTyped(const int type, const MinkeLatentChunk *p) {
     _Alignas(64) float scores[MinkeCacheChunk * Lanes];
     int64_t size = type == MinkeBFloat16 ? 2 : 4, rowBytes = p->stride * size, words = minkeWords(p->width, type), t = 0;
     const char *rows = p->rows;
-#if WIDTH == 8
+#if WIDTH >= 8 && !HAS_BF16_DOT
     if (type == MinkeBFloat16) {
         scoreWidened(p, scores);
         t = p->count;
     }
 #endif
     for (; t + ScoreTile <= p->count; t += ScoreTile)
-        scoreTile(type, ScoreTile, rows + t * rowBytes, rowBytes, p->queries, words, scores + t * Lanes);
+        scoreTile(type, ScoreTile, rows + t * rowBytes, rowBytes, p->queries, words, scores + t * Lanes,
+                  rows + (t + ScoreTile) * rowBytes, ScoreTile * 4);
     for (; t < p->count; t += ScoreTail)
-        scoreTile(type, ScoreTail, rows + t * rowBytes, rowBytes, p->queries, words, scores + t * Lanes);
+        scoreTile(type, ScoreTail, rows + t * rowBytes, rowBytes, p->queries, words, scores + t * Lanes,
+                  rows + (t + ScoreTail) * rowBytes, ScoreTail * 4);
     softmaxLanes(p, scores);
     int64_t columns = minkeMixedColumns(p->rank);
 #if HAS_BF16_DOT

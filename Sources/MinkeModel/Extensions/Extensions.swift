@@ -28,6 +28,19 @@ extension ModelConfiguration {
         /// The lengths of n-grams that have tables.
         public var ngramOrders: [Int] { ngramMaxOrder >= 2 ? Array(2...ngramMaxOrder) : [] }
 
+        /// The same without n-gram tables and value embeddings.
+        public var withoutTables: Extensions {
+            var others = self
+            others.ngramMaxOrder = 0
+            others.ngramTableRows = 0
+            others.ngramHashes = 1
+            others.valueEmbeddingOrder = 0
+            return others
+        }
+
+        /// Whether the model has n-gram tables or value embeddings.
+        public var hasTables: Bool { self != withoutTables }
+
         /// Tokens before the newest that a model looks up rows by.
         var precedingTokens: Int { max(ngramMaxOrder, valueEmbeddingOrder, 1) - 1 }
 

@@ -94,6 +94,27 @@ extension Comparison {
             + cells.map { row in
                 zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: "   ")
             }.joined(separator: "\n")
+            + partNotes.map { "\n" + $0 }.joined()
+    }
+
+    /// What each part brings by itself, a sentence each.
+    private var partNotes: [String] {
+        pairs[0].parts.indices.map { index in
+            let parts = pairs.map { $0.parts[index] }
+            func share(_ cost: (CostAtLoss) -> Double) -> Double? {
+                let shares = zip(pairs, parts).compactMap { pair, part in
+                    pair.denseCost.flatMap { dense in part.cost.map { cost($0) / cost(dense) } }
+                }
+                return shares.count == pairs.count ? median(shares) : nil
+            }
+            let name = parts[0].name == "experts-alone" ? "experts alone" : "memory alone"
+            let bits = median(parts.map(\.run.bitsPerByte)).map { HumanFormat.fixed($0, 3) } ?? "–"
+            guard let flops = share(\.flops), let seconds = share(\.cpuSeconds) else {
+                return "\(name): the same loss is not reached; final bits per byte \(bits)"
+            }
+            return "\(name): \(HumanFormat.fixed(flops, 2)) of the twin's FLOPs and "
+                + "\(HumanFormat.fixed(seconds, 2)) of its CPU time to the same loss; final bits per byte \(bits)"
+        }
     }
 
     /// What `--json` prints.
@@ -115,6 +136,16 @@ extension Comparison {
                 "sparse": .array(pairs.map { .object($0.sparse.json) }),
                 "dense": .array(pairs.map { .object($0.dense.json) }),
             ]),
+            "parts": .array(
+                pairs.flatMap { pair in
+                    pair.parts.map { part in
+                        .object([
+                            "name": .string(part.name), "seed": .integer(pair.seed), "run": .object(part.run.json),
+                            "flops": part.cost.map { .number($0.flops) } ?? .null,
+                            "cpu_seconds": part.cost.map { .number($0.cpuSeconds) } ?? .null,
+                        ])
+                    }
+                }),
             "savings": .object(savings),
         ]
     }
@@ -132,33 +163,34 @@ extension Comparison {
     }
 
     /// The page about both models.
-    public func report(command: String) throws -> RunReport {
-        let history = { (trainer: Trainer) in
-            RunHistory(metrics: try MetricsLog.read(path: FileSystem.join(trainer.options.out, "metrics.jsonl")))
-        }
-        let sparse = try history(reports.sparse)
-        let dense = try history(reports.dense)
+    ///
+    /// - Parameter peers: curves of others on the same text, to be drawn beside them.
+    public func report(command: String, peers: [RunCurve] = []) throws -> RunReport {
+        let history = try sparse.history()
         let last = pairs[pairs.count - 1]
-        let samples = sparse.samples
+        let others = last.parts.map { RunCurve(name: $0.name, points: $0.run.curve.points) } + peers
         return RunReport(
             title: "Sparse against dense",
-            subtitle: "A model with latent attention and experts, and its dense twin, trained on the same text",
-            figures: figures, runs: [sparse.curve(name: "sparse"), dense.curve(name: "dense")],
+            subtitle: subtitle, figures: figures,
+            runs: [history.curve(name: "sparse"), try dense.history().curve(name: "dense twin")] + others,
             comparison: .init(
                 rows: rows,
                 note: "Costs are those at which each model first reached the same validation loss, read off its "
-                    + "evaluations."),
-            expertLoad: sparse.expertLoad, routingEntropy: sparse.routingEntropy,
+                    + "evaluations. " + partNotes.map { $0 + ". " }.joined()),
+            expertLoad: history.expertLoad, routingEntropy: history.routingEntropy,
             costs: CostTable(
                 [(name: "sparse", cost: last.sparse.cost), (name: "dense", cost: last.dense.cost)],
-                price: reports.sparse.options.price),
-            configuration: reports.sparse.configuration.json.map { (key: $0.key, value: $0.value.text()) },
-            samples: samples, command: command)
+                price: sparse.options.price),
+            configuration: sparse.configuration.json.map { (key: $0.key, value: $0.value.text()) },
+            samples: history.samples, command: command)
+    }
+
+    private var subtitle: String {
+        let hasTables = sparse.configuration.model.extensions.hasTables
+        let memory = hasTables ? ", experts and tables of n-grams" : " and experts"
+        return "A model with latent attention\(memory), and its dense twin, trained on the same text"
     }
 
     /// The sparse model's last sample.
-    public var sample: String? {
-        (try? MetricsLog.read(path: FileSystem.join(reports.sparse.options.out, "metrics.jsonl")))
-            .flatMap { RunHistory(metrics: $0).samples.last?.text }
-    }
+    public var sample: String? { (try? sparse.history())?.samples.last?.text }
 }

@@ -4,12 +4,7 @@ enum ReportStyle {
     /// stand out from their page; loads go from blue (idle) to orange (crowded).
     static let css: Markup = """
 
-        :root{color-scheme:light dark;--page:#fbfbfa;--card:#fff;--text:#1c2024;--muted:#5d666f;--rule:#e4e6e8;
-        --grid:#eceef0;--c0:#0067a5;--c1:#cf5500;--c2:#008060;--c3:#a8478a;--c4:#9a6b00;--c5:#3d8fc4;
-        --h0:#1f6196;--h1:#4f93c6;--h2:#98c5e3;--h3:#d3e6f2;--h4:#f1f1ef;--h5:#fde3c0;--h6:#f9bc74;--h7:#e08a2b;--h8:#a95708}
-        @media (prefers-color-scheme:dark){:root{--page:#15181b;--card:#1c2024;--text:#e6e8ea;--muted:#9aa4ad;--rule:#30363c;
-        --grid:#292e33;--c0:#5db4ec;--c1:#f5944a;--c2:#3cc49a;--c3:#de94c4;--c4:#e3b341;--c5:#9ad4f5;
-        --h0:#8accff;--h1:#4a9bd8;--h2:#31699a;--h3:#2a4459;--h4:#2a2f34;--h5:#54412c;--h6:#8c5d24;--h7:#cc8530;--h8:#ffc06e}}
+        \(palette)
         *{box-sizing:border-box}
         html{-webkit-text-size-adjust:100%}
         body{margin:0;background:var(--page);color:var(--text);line-height:1.55;
@@ -39,17 +34,7 @@ enum ReportStyle {
         .legend{display:flex;flex-wrap:wrap;gap:2px 18px;list-style:none;margin:4px 0 10px;padding:0;font-size:.82rem}
         .legend li{display:flex;align-items:center;gap:7px;font-variant-numeric:tabular-nums}
         .swatch{width:24px;height:8px;flex:none}
-        svg text{font-size:12px;fill:var(--muted);font-variant-numeric:tabular-nums}
-        svg .end{text-anchor:end}
-        svg .middle{text-anchor:middle}
-        .grid{stroke:var(--grid);fill:none}
-        .axis{stroke:var(--muted);stroke-opacity:.6;fill:none}
-        .colour0{--line:var(--c0)}.colour1{--line:var(--c1)}.colour2{--line:var(--c2)}
-        .colour3{--line:var(--c3)}.colour4{--line:var(--c4)}.colour5{--line:var(--c5)}
-        .line{fill:none;stroke:var(--line);stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
-        .faint .line{stroke-width:1.2;stroke-opacity:.45}.legend .faint .line{stroke-width:1.8;stroke-opacity:.6}
-        .dashed .line{stroke-dasharray:6 4}
-        .dot{fill:var(--card);stroke:var(--line);stroke-width:1.8}
+        \(drawing)
         .heat path,.heat rect{shape-rendering:crispEdges}
         .heat0{fill:var(--h0);background:var(--h0)}.heat1{fill:var(--h1);background:var(--h1)}
         .heat2{fill:var(--h2);background:var(--h2)}.heat3{fill:var(--h3);background:var(--h3)}
@@ -81,5 +66,30 @@ enum ReportStyle {
         .value{font-size:1.3rem}th,td{padding:8px 8px}table{font-size:.82rem}}
         @media print{main{max-width:none;padding:0}figure,tr{break-inside:avoid}}
 
+        """
+
+    /// The colours by which everything else is said.
+    static let palette: Markup = """
+        :root{color-scheme:light dark;--page:#fbfbfa;--card:#fff;--text:#1c2024;--muted:#5d666f;--rule:#e4e6e8;
+        --grid:#eceef0;--c0:#0067a5;--c1:#cf5500;--c2:#008060;--c3:#a8478a;--c4:#9a6b00;--c5:#3d8fc4;
+        --h0:#1f6196;--h1:#4f93c6;--h2:#98c5e3;--h3:#d3e6f2;--h4:#f1f1ef;--h5:#fde3c0;--h6:#f9bc74;--h7:#e08a2b;--h8:#a95708}
+        @media (prefers-color-scheme:dark){:root{--page:#15181b;--card:#1c2024;--text:#e6e8ea;--muted:#9aa4ad;--rule:#30363c;
+        --grid:#292e33;--c0:#5db4ec;--c1:#f5944a;--c2:#3cc49a;--c3:#de94c4;--c4:#e3b341;--c5:#9ad4f5;
+        --h0:#8accff;--h1:#4a9bd8;--h2:#31699a;--h3:#2a4459;--h4:#2a2f34;--h5:#54412c;--h6:#8c5d24;--h7:#cc8530;--h8:#ffc06e}}
+        """
+
+    /// What a plot looks like.
+    static let drawing: Markup = """
+        svg text{font-size:12px;fill:var(--muted);font-variant-numeric:tabular-nums}
+        svg .end{text-anchor:end}
+        svg .middle{text-anchor:middle}
+        .grid{stroke:var(--grid);fill:none}
+        .axis{stroke:var(--muted);stroke-opacity:.6;fill:none}
+        .colour0{--line:var(--c0)}.colour1{--line:var(--c1)}.colour2{--line:var(--c2)}
+        .colour3{--line:var(--c3)}.colour4{--line:var(--c4)}.colour5{--line:var(--c5)}
+        .line{fill:none;stroke:var(--line);stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
+        .faint .line{stroke-width:1.2;stroke-opacity:.45}.legend .faint .line{stroke-width:1.8;stroke-opacity:.6}
+        .dashed .line{stroke-dasharray:6 4}
+        .dot{fill:var(--card);stroke:var(--line);stroke-width:1.8}
         """
 }

@@ -8,8 +8,7 @@ extension RunReport {
             plots.append(plot)
         }
         if runs.count > 1, has(\.validationLoss) {
-            plots.append(costPlot("cpu", "Quality for CPU time", "CPU time", .seconds) { $0.cpuSeconds })
-            plots.append(costPlot("flops", "Quality for computation", "model FLOPs", .flops) { $0.flops })
+            plots += costPlots
         }
         if has(\.tokensPerSecond) {
             var plot = tokensPlot("speed", "Speed", yLabel: "tokens per second, and their moving mean")
@@ -58,20 +57,11 @@ extension RunReport {
         return [background, mean]
     }
 
-    private func costPlot(
-        _ id: String, _ title: String, _ xLabel: String, _ xUnit: PlotAxis.Unit, x: (RunCurve.Point) -> Double
-    ) -> SVGPlot {
-        SVGPlot(
-            id: id, title: title, xLabel: xLabel, xUnit: xUnit, yLabel: "validation loss, nats per token",
-            cropsStart: true,
-            series: runs.enumerated().compactMap { index, run in series(run, index, x: x, y: \.validationLoss) })
-    }
-
     private func perRun(_ y: (RunCurve.Point) -> Double?) -> [SVGPlot.Series] {
         runs.enumerated().compactMap { index, run in series(run, index, x: { Double($0.tokens) }, y: y) }
     }
 
-    private func series(
+    func series(
         _ run: RunCurve, _ index: Int, x: (RunCurve.Point) -> Double, y: (RunCurve.Point) -> Double?
     ) -> SVGPlot.Series? {
         let points = run.points.compactMap { point in

@@ -40,8 +40,8 @@ struct SVGPlot {
 
     /// How many colours the style sheet knows; further series begin again, dashed.
     static let colours = 6
-    private static let width = 560.0
-    private static let height = 308.0
+    static let width = 560.0
+    static let height = 308.0
     private static let left = 58.0
     private static let right = 14.0
     private static let top = 38.0
@@ -52,6 +52,31 @@ struct SVGPlot {
 
     /// The plot as a figure.
     func markup() -> Markup {
+        guard let drawing else {
+            return """
+                <figure class="plot"><figcaption>\(title)</figcaption><p class="empty">Nothing was recorded.</p></figure>
+                """
+        }
+        return """
+            <figure class="plot"><figcaption>\(title)</figcaption>
+            <ul class="legend">\(drawing.series.map(legend))</ul>
+            <svg viewBox="0 0 \(Self.width) \(Self.height)" role="img" aria-labelledby="\(id)-title \(id)-desc">
+            <title id="\(id)-title">\(title)</title><desc id="\(id)-desc">\(drawing.description)</desc>
+            \(drawing.content)
+            </svg></figure>
+
+            """
+    }
+
+    /// Axes and lines in a box of ``width`` × ``height``, and what they say.
+    struct Drawing {
+        let series: [Series]
+        let description: String
+        let content: Markup
+    }
+
+    /// Nil where there is nothing to draw.
+    var drawing: Drawing? {
         let series = series.map { series in
             var series = series
             series.points = Self.thinned(
@@ -64,24 +89,16 @@ struct SVGPlot {
                 // Amounts count from nothing.
                 includesZero: xUnit != .plain),
             let y = yAxis(series, x)
-        else {
-            return """
-                <figure class="plot"><figcaption>\(title)</figcaption><p class="empty">Nothing was recorded.</p></figure>
-                """
-        }
+        else { return nil }
         // Thin lines first, so that the bold ones lie on top of them.
         let ordered = series.filter { $0.weight == .faint } + series.filter { $0.weight == .bold }
-        return """
-            <figure class="plot"><figcaption>\(title)</figcaption>
-            <ul class="legend">\(series.map(legend))</ul>
-            <svg viewBox="0 0 \(Self.width) \(Self.height)" role="img" aria-labelledby="\(id)-title \(id)-desc">
-            <title id="\(id)-title">\(title)</title><desc id="\(id)-desc">\(description(series, x, y))</desc>
-            <clipPath id="\(id)-clip"><rect x="0" y="\(Self.top - 2)" width="\(Self.width)" height="\(Self.height)"/></clipPath>
-            \(frame(x, y))
-            \(ordered.map { line($0, x, y) })
-            </svg></figure>
-
-            """
+        return Drawing(
+            series: series, description: description(series, x, y),
+            content: """
+                <clipPath id="\(id)-clip"><rect x="0" y="\(Self.top - 2)" width="\(Self.width)" height="\(Self.height)"/></clipPath>
+                \(frame(x, y))
+                \(ordered.map { line($0, x, y) })
+                """)
     }
 
     /// The vertical axis over all points, or over those after the start where the start alone would fill the plot.
@@ -132,7 +149,7 @@ struct SVGPlot {
         return frame
     }
 
-    private func style(_ series: Series) -> String {
+    func style(_ series: Series) -> String {
         let dashed = series.colour >= Self.colours ? " dashed" : ""
         return "colour\(series.colour % Self.colours) \(series.weight.rawValue)\(dashed)"
     }

@@ -15,7 +15,7 @@ import MinkeTensors
 /// The rule is one figure from runs and two that others published; `docs/RECIPE.md` has the runs, and
 /// `Scripts/tune.py sizes` repeats them:
 ///
-/// * Of all depths, the one whose run reads nearest to ``tokensPerParameter`` tokens for each active parameter of the
+/// * Of all depths and widths, those whose run reads nearest to ``tokensPerParameter`` tokens for each active parameter of the
 ///   body.
 /// * A text is read at most ``mostEpochs`` times (arXiv 2305.16264); a budget beyond that goes into a larger model.
 /// * Tokens of a step grow with the 0.38th power of the tokens of the run (nanochat's measurement).
@@ -53,7 +53,7 @@ public struct AutomaticRecipe: Sendable {
     /// Share of the peak that training steps of these sizes reach.
     static let shareOfPeak = 0.25
     /// Tokens for each active parameter of the body at which a budget goes furthest.
-    static let tokensPerParameter = 8.0
+    static let tokensPerParameter = 40.0
     static let mostEpochs = 4.0
     private static let depths = 1...16
 
@@ -61,15 +61,21 @@ public struct AutomaticRecipe: Sendable {
     ///   - seconds: training time.
     ///   - textBytes: bytes of the text to train on.
     ///   - depth: layers, if they are given and only the rest is to be chosen.
-    public init(seconds: Double, textBytes: Int, machine: Machine, depth: Int? = nil) throws {
+    ///   - hasMemory: whether the model may have tables of n-grams, with which nothing but Minke runs it.
+    public init(
+        seconds: Double, textBytes: Int, machine: Machine, depth: Int? = nil, hasMemory: Bool = false
+    ) throws {
         guard seconds > 0, seconds < 1e9 else { throw InputError("--max-seconds must lie between 0 and 1e9") }
         let operations = seconds * machine.peak * Self.shareOfPeak
         var candidates: [Candidate] = []
         for depth in depth.map({ $0...$0 }) ?? Self.depths {
-            let candidate = try Candidate(depth: depth, operations: operations, textBytes: textBytes)
-            let tokensPerPass = candidate.run.batchSize * candidate.run.sequenceLength
-            let bytes = ModelCosts(candidate.run.model).trainingBytes(tokensPerPass: tokensPerPass)
-            if bytes < 0.7 * Double(machine.memoryBytes) || candidates.isEmpty { candidates.append(candidate) }
+            for width in stride(from: 64 * depth, through: 64 * depth + 64, by: 32) {
+                let candidate = Candidate(
+                    depth: depth, width: width, operations: operations, textBytes: textBytes, hasMemory: hasMemory)
+                let tokensPerPass = candidate.run.batchSize * candidate.run.sequenceLength
+                let bytes = ModelCosts(candidate.run.model).trainingBytes(tokensPerPass: tokensPerPass)
+                if bytes < 0.7 * Double(machine.memoryBytes) || candidates.isEmpty { candidates.append(candidate) }
+            }
         }
         guard let chosen = candidates.min(by: { $0.distance < $1.distance }) else {
             preconditionFailure("there is a candidate of every depth")
@@ -82,7 +88,7 @@ public struct AutomaticRecipe: Sendable {
             depthIsGiven: depth != nil)
     }
 
-    /// A depth with what the budget allows it.
+    /// A depth and a width with what the budget allows them.
     private struct Candidate {
         var run: RunConfiguration
         let parameters: Double
@@ -91,21 +97,22 @@ public struct AutomaticRecipe: Sendable {
         /// How far the run is from what is best, as a logarithm.
         let distance: Double
 
-        init(depth: Int, operations: Double, textBytes: Int) throws {
-            run = try Preset.sparse.configuration(depth: depth)
-            run.tokenizer = .bpe
-            run.tokenizerVocabulary = textBytes < 4 << 20 ? 1024 : 4096
+        init(depth: Int, width: Int, operations: Double, textBytes: Int, hasMemory: Bool) {
+            run = hasMemory ? Preset.memory(depth: depth, width: width) : Preset.sparse(depth: depth, width: width)
+            // A model that is small beside its head spends its time better on a small vocabulary.
+            run.tokenizerVocabulary = hasMemory || depth == 1 || textBytes < 4 << 20 ? 1024 : 4096
             run.model.vocabSize = run.tokenizerVocabulary
-            if depth == 1 {
-                // One layer is too small for experts to earn what routing costs.
+            if width < 128 {
+                // Experts this narrow do not earn what routing costs.
                 run.model.nRoutedExperts = 0
                 run.model.nSharedExperts = 0
                 run.model.numExpertsPerTok = 0
                 run.model.firstKDenseReplace = depth
             }
             let costs = ModelCosts(run.model)
-            let vocabulary = Double(run.model.vocabSize * run.model.hiddenSize)
-            parameters = max(1, Double(costs.activeParameters) - vocabulary)
+            let vocabulary = Double((run.model.vocabSize + 1) * run.model.hiddenSize)
+            let rows = Double(run.model.extensions.ngramOrders.count * run.model.hiddenSize)
+            parameters = max(1, Double(costs.activeParameters) - vocabulary - rows)
             tokens = operations / costs.trainingFLOPs(length: run.sequenceLength)
             epochs = tokens * bytesPerToken(vocabulary: run.tokenizerVocabulary) / Double(max(1, textBytes))
             distance =
@@ -118,7 +125,7 @@ public struct AutomaticRecipe: Sendable {
             run.steps = max(20, Int(min(1e9, tokens / Double(run.tokensPerStep))))
             run.schedule.warmupSteps = min(50, run.steps / 50)
             run.schedule.decayFraction = 0.7
-            run.optimizer.decay = 0.01
+            if !hasMemory { run.optimizer.decay = 0.01 }
             run.sampleInterval = 0
             run.evaluationInterval = max(1, run.steps / 8)
             run.evaluationTokens = 65_536
@@ -135,6 +142,11 @@ public struct AutomaticRecipe: Sendable {
             ? "without experts, which at this size cost more than they save"
             : "\(model.nRoutedExperts) experts a layer of which a token takes \(model.numExpertsPerTok) and one that all "
                 + "share"
+        let layers = model.numHiddenLayers == 1 ? "one layer" : "\(model.numHiddenLayers) layers"
+        let memory =
+            model.extensions.hasTables
+            ? ", and tables of \(HumanFormat.count(Double(model.extensions.ngramTableRows))) rows for pairs and for triples "
+                + "of tokens" : ""
         let epochs =
             chosen.epochs > mostEpochs
             ? "more often than the \(Int(mostEpochs)) times that a text teaches nearly as much as new text would: more "
@@ -144,8 +156,8 @@ public struct AutomaticRecipe: Sendable {
             \(HumanFormat.duration(seconds)) on this machine are about \(HumanFormat.count(operations)) operations: \
             \(machine.precision.rawValue) peaks at \(HumanFormat.count(machine.peak)) a second, of which training gets \
             \(Int(shareOfPeak * 100)) %. \
-            \(depthIsGiven ? "With the depth as given" : "Spent best"), that is \(model.numHiddenLayers) layers of width \
-            \(model.hiddenSize), \(experts): \(HumanFormat.count(chosen.parameters)) active parameters besides embedding \
+            \(depthIsGiven ? "With the depth as given" : "Spent best"), that is \(layers) of width \
+            \(model.hiddenSize), \(experts)\(memory): \(HumanFormat.count(chosen.parameters)) active parameters besides embedding \
             and head read about \(HumanFormat.count(chosen.tokens)) tokens, \
             \(HumanFormat.fixed(chosen.tokens / chosen.parameters, 1)) for each parameter (best in our runs: \
             \(HumanFormat.fixed(tokensPerParameter, 0))). The text of \(HumanFormat.bytes(textBytes)) is read \

@@ -11,6 +11,8 @@ public enum Preset: String, Sendable, CaseIterable {
     case shakespeareFast = "shakespeare-fast"
     /// A general recipe; `depth` sets layers, width and experts.
     case sparse
+    /// Experts beside tables of what followed what; `depth` sets layers, width and tables.
+    case memory
     /// The configuration that training speed is measured on.
     case reference
 
@@ -21,6 +23,8 @@ public enum Preset: String, Sendable, CaseIterable {
         case .shakespeare: "characters of Shakespeare, least arithmetic to a loss of 1.88"
         case .shakespeareFast: "the same with n-gram tables (a model of type minke), in a fraction of the time"
         case .sparse: "latent attention and fine-grained experts at any size (depth=4)"
+        case .memory:
+            "the same with tables of word pairs and triples (a model of type minke): most for minutes of training (depth=1)"
         case .reference: "the 11.6 M-parameter configuration of the speed benchmark"
         }
     }
@@ -34,6 +38,7 @@ public enum Preset: String, Sendable, CaseIterable {
         }
         switch self {
         case .sparse: return Self.sparse(depth: depth ?? 4)
+        case .memory: return Self.memory(depth: depth ?? 1)
         case .quickstart: return Self.quickstart(depth: depth ?? 3)
         case .shakespeare: return Self.shakespeare(depth: depth ?? 2)
         case .shakespeareFast: return Self.shakespeareFast(depth: depth ?? 1)
@@ -60,8 +65,9 @@ public enum Preset: String, Sendable, CaseIterable {
         return model
     }
 
-    private static func sparse(depth: Int) -> RunConfiguration {
-        var run = RunConfiguration(model: sparseModel(depth: depth, width: 64 * depth, vocabulary: 4096))
+    /// - Parameter width: of the model; nil: 64 a layer.
+    static func sparse(depth: Int, width: Int? = nil) -> RunConfiguration {
+        var run = RunConfiguration(model: sparseModel(depth: depth, width: width ?? 64 * depth, vocabulary: 4096))
         run.model.firstKDenseReplace = depth > 3 ? 1 : 0
         run.model.maxPositionEmbeddings = 2048
         run.tokenizer = .bpe
@@ -72,6 +78,22 @@ public enum Preset: String, Sendable, CaseIterable {
         run.optimizer.muonRate = 0.01
         run.optimizer.rate = 0.01
         run.sampleInterval = 500
+        return run
+    }
+
+    /// - Parameter width: of the model; nil: 128 for one layer, 160 for two, and then 64 a layer.
+    static func memory(depth: Int, width: Int? = nil) -> RunConfiguration {
+        var run = sparse(depth: depth, width: width ?? max(64 * depth, 96 + 32 * depth))
+        // Of few tokens there are fewer pairs and triples, and each is met more often.
+        run.model.vocabSize = 1024
+        run.tokenizerVocabulary = 1024
+        run.model.extensions.ngramMaxOrder = 3
+        run.model.extensions.ngramTableRows = 1 << min(20, 17 + depth)
+        run.model.extensions.normalizesQueries = true
+        run.model.extensions.logitSoftcap = 15
+        // Tables are quickly learnt and slow to write.
+        run.sampleInterval = 0
+        run.saveInterval = 600
         return run
     }
 

@@ -82,3 +82,18 @@ extension Trainer {
             notes: state.skippedSteps > 0 ? ["\(state.skippedSteps) steps were skipped as not finite."] : [])
     }
 }
+
+extension RunCurve {
+    /// The curve of any program that wrote lines with the keys of a run's `metrics.jsonl`: `step`, `tokens`,
+    /// `cpu_seconds`, `flops`, `validation_loss`, `validation_bits_per_byte`.
+    ///
+    /// - Parameter source: `name=file`, or a file that gives the name.
+    public init(named source: String) throws {
+        let parts = source.split(separator: "=", maxSplits: 1).map(String.init)
+        let path = parts.count == 2 ? parts[1] : source
+        self = RunHistory(metrics: try MetricsLog.read(path: path)).curve(name: parts[0])
+        guard points.contains(where: { $0.validationLoss != nil }) else {
+            throw InputError("there is no validation loss in this file", at: path)
+        }
+    }
+}

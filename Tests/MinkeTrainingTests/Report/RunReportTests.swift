@@ -25,6 +25,17 @@ import Testing
         #expect(page.contains("prefers-color-scheme:dark"))
     }
 
+    @Test func qualityForCostIsAPictureOfItsOwn() throws {
+        let picture = SampleReport.make().costToQuality()
+        try TagChecker.check(picture)
+        #expect(picture.hasPrefix("<svg xmlns=\"http://www.w3.org/2000/svg\""))
+        for text in ["dense", "sparse", "bits per byte", "CPU time", "model FLOPs", "prefers-color-scheme:dark"] {
+            #expect(picture.contains(text), "\(text)")
+        }
+        for reference in ["src=", "href=", "@import", "<script", "url(//"] { #expect(!picture.contains(reference)) }
+        try TagChecker.check(RunReport(title: "Empty").costToQuality())
+    }
+
     @Test func textStaysText() throws {
         let attack = "</title></style><script>alert('\"&')</script>\u{1}"
         var report = SampleReport.make(steps: 30, layers: 1, experts: 2)

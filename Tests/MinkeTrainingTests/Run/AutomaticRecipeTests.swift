@@ -24,7 +24,17 @@ import Testing
         let recipe = try AutomaticRecipe(seconds: seconds, textBytes: textBytes, machine: Self.machine)
         try recipe.configuration.validate()
         #expect(recipe.configuration.model.modelType == "deepseek_v3")
-        #expect(recipe.reason.contains("layers of width \(recipe.configuration.model.hiddenSize)"))
+        let layers = recipe.configuration.model.numHiddenLayers
+        #expect(
+            recipe.reason.contains(
+                "\(layers == 1 ? "one layer" : "\(layers) layers") of width \(recipe.configuration.model.hiddenSize)"))
+    }
+
+    @Test(arguments: [0.01, 1, 60, 600, 86_400, 9e8]) func memoryIsChosenOnRequest(seconds: Double) throws {
+        let recipe = try AutomaticRecipe(seconds: seconds, textBytes: 1 << 27, machine: Self.machine, hasMemory: true)
+        try recipe.configuration.validate()
+        #expect(recipe.configuration.model.modelType == "minke" && recipe.configuration.model.extensions.hasTables)
+        #expect(recipe.reason.contains("tables of"))
     }
 
     @Test func aTextIsNotReadForEver() throws {

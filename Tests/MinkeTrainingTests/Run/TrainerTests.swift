@@ -239,4 +239,49 @@ import Testing
         #expect(comparison.table.contains("sparse"))
         #expect(try comparison.report(command: "minke compare").html().contains("</html>"))
     }
+
+    static let memory = ["num_nextn_predict_layers=0", "ngram_max_order=3", "ngram_table_rows=64", "qk_norm=true"]
+
+    @Test func theDenseTwinHasNoTables() throws {
+        let twin = try Self.configuration(Self.memory + ["logit_softcap=15"]).model.denseTwin()
+        #expect(twin.family == .llama && !twin.extensions.hasTables)
+        #expect(twin.extensions.normalizesQueries && twin.extensions.logitSoftcap == 15)
+        try twin.validate()
+        #expect(try Self.configuration(["value_embedding_order=1", "ngram_table_rows=8"]).model.extensions.hasTables)
+    }
+
+    @Test func comparisonTellsItsPartsApart() throws {
+        let run = try Self.configuration(Self.memory)
+        let comparison = try #require(
+            try Comparison.run(run, showsParts: true, data: data(run), seeds: [1], options: options("parts")) { _ in })
+        #expect(comparison.pairs[0].parts.map(\.name) == ["experts-alone", "memory-alone"])
+        let (experts, memory) = (comparison.pairs[0].parts[0].run, comparison.pairs[0].parts[1].run)
+        #expect(experts.parametersTotal < comparison.pairs[0].sparse.parametersTotal)
+        #expect(memory.parametersTotal > comparison.pairs[0].dense.parametersTotal)
+        #expect(comparison.table.contains("experts alone: ") && comparison.table.contains("memory alone: "))
+        let plain = try Self.configuration(["num_nextn_predict_layers=0"])
+        #expect(throws: InputError.self) {
+            try Comparison.run(plain, showsParts: true, data: data(plain), seeds: [1], options: options("none")) { _ in
+            }
+        }
+    }
+
+    @Test func othersCurvesAreDrawnBesideTheTwins() throws {
+        let run = try Self.configuration(["num_nextn_predict_layers=0"])
+        let comparison = try #require(
+            try Comparison.run(run, data: data(run), seeds: [1], options: options("peers")) { _ in })
+        try folder.write(
+            """
+            {"step":1,"tokens":64,"cpu_seconds":0.5,"flops":1e6,"validation_loss":5.0,"validation_bits_per_byte":7.5}
+            {"step":2,"tokens":128,"cpu_seconds":1.0,"flops":2e6,"validation_loss":4.0,"validation_bits_per_byte":6.0}
+
+            """, to: "peer.jsonl")
+        let peer = try RunCurve(named: "a <peer>=\(folder.path("peer.jsonl"))")
+        #expect(peer.name == "a <peer>" && peer.points.map(\.bitsPerByte) == [7.5, 6])
+        let report = try comparison.report(command: "", peers: [peer])
+        #expect(report.html().contains("a &lt;peer&gt;") && report.costToQuality().contains("a &lt;peer&gt;"))
+        try folder.write("{\"step\":1,\"tokens\":64}\n", to: "empty.jsonl")
+        #expect(throws: InputError.self) { try RunCurve(named: folder.path("empty.jsonl")) }
+        #expect(throws: InputError.self) { try RunCurve(named: "x=\(folder.path("absent.jsonl"))") }
+    }
 }
