@@ -11,19 +11,20 @@ struct CompareCommand: ParsableCommand {
         discussion: """
             Examples:
               minke compare book.txt --out duel --max-seconds 60
-              minke compare src/ depth=4 steps=1000 --include swift --preset sparse --out duel --seeds 1 2 3
+              minke compare src/ depth=4 --include swift --out duel --seeds 1 2 3
               minke compare book.txt --out duel --target-loss 1.9 --json
-              minke compare book.txt --preset memory --max-seconds 150 --out duel --parts
-              minke compare book.txt --out duel --max-seconds 60 --twin num_hidden_layers=2 intermediate_size=512
+              minke compare book.txt --preset memory --out duel --parts
+              minke compare book.txt --out duel --twin num_hidden_layers=2
 
-            Both models get the same data, steps and learning rates, constant after the warm-up. Costs are those at which
-            each first reached the worse of the two final losses, or --target-loss. Settings stand before --seeds.
+            Both get the same data, steps and rates, constant after the warm-up. Costs are
+            those at which each first reached the worse of the two final losses, or
+            --target-loss. Settings stand before --seeds.
 
-            The twin is dense: its layers work with all of their weights on every token. Tables of n-grams, of which a
-            token reads a few rows, are a form of sparsity, so it has none; normalised queries and the cap of the logits
-            it keeps. --parts also trains the sparse model without tables and the twin with them.
+            The twin is dense: every token works with all of its weights. Tables of
+            n-grams, of which a token reads a few rows, are a form of sparsity, so it has
+            none; normalised queries and the cap of the logits it keeps.
 
-            The folder gets report.html, and cost-to-quality.svg with the curves of all by CPU time and arithmetic.
+            The folder gets report.html, and cost-to-quality.svg with all curves.
             """)
 
     @Argument(help: "Text to train on, and settings as name=value.")
@@ -43,7 +44,7 @@ struct CompareCommand: ParsableCommand {
             """)
     var twin: [String] = []
 
-    @Flag(help: "Also tell what experts and tables of n-grams bring by themselves.")
+    @Flag(help: "Also train without tables, and the twin with them.")
     var parts = false
 
     @Option(
