@@ -1,4 +1,3 @@
-import Foundation
 import Testing
 
 @testable import MinkeTensors
@@ -35,11 +34,9 @@ import Testing
                     results.append(step.y.values + step.dx.values + step.dWeight.values)
                 }
                 for result in results {
-                    let (error, size) = zip(result, results[0]).reduce((0, 0)) {
-                        ($0.0 + pow(Double($1.0 - $1.1), 2), $0.1 + pow(Double($1.1), 2))
-                    }
                     // Equal codes and equal sums of blocks: what is left is the rounding of the sum over blocks.
-                    #expect((error / size).squareRoot() < (type == .float32 ? 1e-6 : 1e-4))
+                    let error = relativeError(result, results[0].map { Double($0) })
+                    #expect(error < (type == .float32 ? 1e-6 : 1e-4))
                 }
             }
         }
@@ -214,12 +211,19 @@ private func expectNear(
         Issue.record("\(label): no result of this shape", sourceLocation: sourceLocation)
         return
     }
-    let (error, size) = zip(got.values, want.values).reduce((0, 0)) {
-        ($0.0 + pow(Double($1.0) - $1.1, 2), $0.1 + pow($1.1, 2))
-    }
-    let relative = (error / size).squareRoot()
+    let relative = relativeError(got.values, want.values)
     if !(relative <= tolerance) {
         Issue.record(
             "\(label) on \(CPU.shared.instructionSet): off by \(relative) of its norm", sourceLocation: sourceLocation)
     }
+}
+
+/// The norm of the difference by the norm of what is wanted.
+private func relativeError(_ got: [Float], _ want: [Double]) -> Double {
+    var (error, size) = (0.0, 0.0)
+    for (a, b) in zip(got, want) {
+        error += (Double(a) - b) * (Double(a) - b)
+        size += b * b
+    }
+    return (error / size).squareRoot()
 }

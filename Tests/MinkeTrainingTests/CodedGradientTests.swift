@@ -1,4 +1,3 @@
-import Foundation
 import MinkeModel
 import MinkeTraining
 import Testing
@@ -17,8 +16,8 @@ import Testing
 
     private static func gradients(_ model: LanguageModel, _ tape: Tape) -> (loss: Double, values: [String: [Float]]) {
         let batch = SequenceBatch(sequences: 4, length: 64)
-        let tokens = (0..<256).map { Int32($0 * $0 % 293) }
-        let targets = (0..<256).map { Int32(($0 + 1) * ($0 + 1) % 293) }
+        let squares: [Int32] = (Int32(0)...256).map { (index: Int32) -> Int32 in (index * index) % 293 }
+        let (tokens, targets) = (Array(squares.dropLast()), Array(squares.dropFirst()))
         model.parameters.forEach { $0.clearGradient() }
         let loss = model.loss(tokens, targets: targets, batch: batch, tape)
         tape.backward()
@@ -28,8 +27,11 @@ import Testing
     }
 
     private static func cosine(_ a: [Float], _ b: [Float]) -> Double {
-        let (dot, first, second) = zip(a, b).reduce((0, 0, 0)) {
-            ($0.0 + Double($1.0 * $1.1), $0.1 + Double($1.0 * $1.0), $0.2 + Double($1.1 * $1.1))
+        var (dot, first, second) = (0.0, 0.0, 0.0)
+        for (x, y) in zip(a, b) {
+            dot += Double(x) * Double(y)
+            first += Double(x) * Double(x)
+            second += Double(y) * Double(y)
         }
         return dot / (first * second).squareRoot()
     }
@@ -47,6 +49,7 @@ import Testing
             all += gradient
             allCoded += own
         }
-        #expect(all.count > 100_000 && Self.cosine(all, allCoded) > 0.995)
+        #expect(all.count > 100_000)
+        #expect(Self.cosine(all, allCoded) > 0.995)
     }
 }
