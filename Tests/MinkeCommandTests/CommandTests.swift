@@ -144,12 +144,15 @@ import Testing
         #expect(listed.status == 1 && lines.status == 1)
     }
 
-    @Test(arguments: ["eval", "generate", "chat", "inspect", "logits", "tokenizer"])
-    func helpIsThere(command: String) throws {
+    @Test(arguments: [
+        "quickstart", "train", "compare", "eval", "generate", "chat", "inspect", "convert", "logits", "tokenizer",
+        "bench", "bench model", "bench train", "bench matmul",
+    ]) func helpFitsAScreen(command: String) throws {
         guard let minke = Program.built else { return }
-        let result = try minke.run(command, "--help")
+        let result = try minke.run(all: command.split(separator: " ").map(String.init) + ["--help"])
         #expect(result.status == 0 && result.error == "")
         #expect(result.output.contains("USAGE: minke \(command)"))
+        #expect(result.output.count { $0 == "\n" } <= 60)
     }
 
     @Test func anUnknownInstructionSetIsAWarning() throws {
