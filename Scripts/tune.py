@@ -9,7 +9,7 @@ prints a table: the change of the validation loss against the base, seed by seed
 training loop. Losses do not depend on how busy the machine is; CPU times do a little, so compare those of one quiet call.
 
 `sizes` trains the preset at each depth with each budget of floating-point operations, and says for each budget which depth
-came out best and how many tokens it read for each active parameter besides embedding and head. That figure is what
+came out best and how many tokens it read for each active parameter besides embedding, head and rows of tables. That figure is what
 `minke train --auto` chooses sizes by.
 
 Both print Markdown, and with --json a file with every run. All losses are nats per byte, whatever the tokens are.
@@ -37,7 +37,7 @@ def train(options, settings, seed):
     return {"settings": settings, "seed": seed, "loss": result["bits_per_byte"] * math.log(2), "cpu_seconds": result["cpu_seconds"],
             "flops": result["flops"], "tokens": result["tokens"], "steps": result["steps"],
             "tokens_per_step": run["batch_size"] * run["sequence_length"] * run["accumulation"],
-            "body": result["parameters_active"] - run["hidden_size"] * (run["vocab_size"] + 1)}
+            "body": result["parameters_active"] - run["hidden_size"] * (run["vocab_size"] + 1 + max(0, run["ngram_max_order"] - 1))}
 
 
 def levers(options):

@@ -69,7 +69,7 @@ public struct AutomaticRecipe: Sendable {
         let operations = seconds * machine.peak * Self.shareOfPeak
         var candidates: [Candidate] = []
         for depth in depth.map({ $0...$0 }) ?? Self.depths {
-            for width in stride(from: 64 * depth, through: 64 * depth + 64, by: 32) {
+            for width in [64 * depth, 64 * depth + 64] {
                 let candidate = Candidate(
                     depth: depth, width: width, operations: operations, textBytes: textBytes, hasMemory: hasMemory)
                 let tokensPerPass = candidate.run.batchSize * candidate.run.sequenceLength

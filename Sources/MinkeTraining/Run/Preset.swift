@@ -81,9 +81,9 @@ public enum Preset: String, Sendable, CaseIterable {
         return run
     }
 
-    /// - Parameter width: of the model; nil: 128 for one layer, 160 for two, and then 64 a layer.
+    /// - Parameter width: of the model; nil: 64 a layer, and 128 at least.
     static func memory(depth: Int, width: Int? = nil) -> RunConfiguration {
-        var run = sparse(depth: depth, width: width ?? max(64 * depth, 96 + 32 * depth))
+        var run = sparse(depth: depth, width: width ?? max(128, 64 * depth))
         // Of few tokens there are fewer pairs and triples, and each is met more often.
         run.model.vocabSize = 1024
         run.tokenizerVocabulary = 1024
