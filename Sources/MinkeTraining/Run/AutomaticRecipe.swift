@@ -115,9 +115,10 @@ public struct AutomaticRecipe: Sendable {
             parameters = max(1, Double(costs.activeParameters) - vocabulary - rows)
             tokens = operations / costs.trainingFLOPs(length: run.sequenceLength)
             epochs = tokens * bytesPerToken(vocabulary: run.tokenizerVocabulary) / Double(max(1, textBytes))
+            // A model twice as large reads half the tokens, a quarter for each parameter: repeating a text has to count more.
             distance =
                 abs(log(tokens / parameters / AutomaticRecipe.tokensPerParameter))
-                + max(0, log(epochs / AutomaticRecipe.mostEpochs)) * 2
+                + max(0, log(epochs / AutomaticRecipe.mostEpochs)) * 4
             run.sequenceLength = tokens < 2e6 ? 128 : 256
             let exponent = (log2(17 * pow(max(1, tokens), 0.38))).rounded()
             let tokensPerStep = 1 << Int(min(16, max(10, exponent)))
