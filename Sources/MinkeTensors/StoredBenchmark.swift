@@ -1,13 +1,27 @@
 import CMinkeKernels
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// Times products with stored weights, and attention over a cache of latents, as running a model does them.
 public enum StoredBenchmark {
     /// Rows of activations that products are timed with: one sequence, several, a short and a long prompt.
     public static let rows = [1, 4, 16, 32, 256]
 
-    /// Bytes of weights for each of ``rows``: more than caches hold where reading counts, fewer where each weight is
-    /// multiplied many times.
+    /// Bytes of weights in one product, for each of ``rows``.
     private static let bytes = [96 << 20, 32 << 20, 16 << 20, 4 << 20, 4 << 20]
+    /// Bytes of weights that products walk through, each going on where the last one stopped: more than the last cache
+    /// of a server holds (hundreds of megabytes, which its virtual machines share), as in a model, whose weights are
+    /// read from memory. A small machine has a small cache.
+    private static let walk: Int = {
+        let memory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+        return max(bytes[0], min(768 << 20, memory / 16))
+    }()
     private static let columns = 2048
     private static let rounds = 5
 
@@ -17,13 +31,17 @@ public enum StoredBenchmark {
     /// - Parameter format: a format of minke_blocks.h.
     public static func bytesPerSecond(format: Int32) -> [Double]? {
         guard let weight = weight(format: format) else { return nil }
+        var next = 0
         return zip(rows, bytes).map { count, bytes in
-            let piece = weight.rows(0..<weight.rows * (bytes >> 20) / (Self.bytes[0] >> 20))
+            let height = weight.rows * bytes / walk
             let x = noise(count, columns)
-            let out = Tensor(uninitialized: count, piece.rows)
-            return Double(piece.bytes)
+            let out = Tensor(uninitialized: count, height)
+            return Double(weight.bytes) * Double(height) / Double(weight.rows)
                 / seconds {
-                    StoredProduct.multiply(x, [piece], offsets: [0, count], into: out, usesIntegers: true)
+                    if next + height > weight.rows { next = 0 }
+                    StoredProduct.multiply(
+                        x, [weight.rows(next..<next + height)], offsets: [0, count], into: out, usesIntegers: true)
+                    next += height
                 }
         }
     }
@@ -45,17 +63,17 @@ public enum StoredBenchmark {
         let elements = Int(minkeBlockElements(format))
         guard elements > 0, columns % elements == 0 else { return nil }
         let rowBytes = columns / elements * Int(minkeBlockBytes(format))
-        let storage = Storage(bytes: bytes[0])
+        let storage = Storage(bytes: walk)
         let encoded = 256
         let values = noise(encoded, columns)
         guard minkeEncodeBlocks(format, values.floats, storage.pointer, Int64(values.count)) else { return nil }
-        let rows = bytes[0] / rowBytes
+        let rows = walk / rowBytes
         for first in stride(from: encoded, to: rows, by: encoded) {
             (storage.pointer + first * rowBytes).copyMemory(
                 from: storage.pointer, byteCount: min(encoded, rows - first) * rowBytes)
         }
         return StoredRows(
-            format: format, bytes: UnsafeRawBufferPointer(start: storage.pointer, count: bytes[0]), rows: rows,
+            format: format, bytes: UnsafeRawBufferPointer(start: storage.pointer, count: rows * rowBytes), rows: rows,
             columns: columns, owner: storage)
     }
 
