@@ -128,11 +128,12 @@ import Testing
                 let exact = run(Tape(isRecording: true))
                 let coded = run(Tape(computeType: type, isRecording: true, usesCodes: true))
                 let errors = zip(coded.losses, exact.losses).map { abs($0 - $1) }
-                #expect((errors.max() ?? 1) < 2e-3)
+                // In bfloat16 losses are off by 0.02, gradients by 2e-3.
+                #expect((errors.max() ?? 1) < 5e-3)
                 if let dx = exact.dx, let dHead = exact.dHead, let coded = coded.dHead {
                     expectNear(
-                        run(Tape(computeType: type, isRecording: true, usesCodes: true)).dx, Matrix(dx), 2e-3, "dx")
-                    expectNear(Tensor(coded), dHead, 2e-3, "dW of the head")
+                        run(Tape(computeType: type, isRecording: true, usesCodes: true)).dx, Matrix(dx), 1e-3, "dx")
+                    expectNear(Tensor(coded), dHead, 1e-3, "dW of the head")
                 } else {
                     Issue.record("there are no gradients")
                 }
