@@ -2,13 +2,15 @@
 """Compare what `minke plan serve --chip this` expects of a model with what `minke bench` measures.
 
 Needs a machine with nothing else to do: both sides are measurements. The limits are measured before the model and
-after it, and planned with both.
+after it, and planned with both; where the machine's speed moves meanwhile, the mean of the two plans counts.
 
   python3 Benchmarks/plan_against_bench.py .build/release/minke model.gguf
+  python3 Benchmarks/plan_against_bench.py .build/release/minke model.gguf --prefill 64,512 --depth 4,4096 --batch 1,8
 """
+import argparse
 import json
+import statistics
 import subprocess
-import sys
 import tempfile
 
 
@@ -17,9 +19,16 @@ def run(*command):
 
 
 def main():
-    minke, model = sys.argv[1:3]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("minke")
+    parser.add_argument("model")
+    parser.add_argument("--prefill", default="64,256,1024")
+    parser.add_argument("--depth", default="4,1024,4096")
+    parser.add_argument("--batch", default="1,4,8")
+    options = parser.parse_args()
+    minke, model = options.minke, options.model
     machines = [run(minke, "bench", "--machine", "--json")]
-    bench = run(minke, "bench", model, "--prefill", "64,256,1024", "--depth", "4,1024,4096", "--batch", "1,4,8",
+    bench = run(minke, "bench", model, "--prefill", options.prefill, "--depth", options.depth, "--batch", options.batch,
                 "--json")
     machines.append(run(minke, "bench", "--machine", "--json"))
 
@@ -43,7 +52,8 @@ def main():
             rates = planned("decode_tokens_per_second", context=figure["depth"] + 4, batch=figure["batch"])
         measured = figure["tokens_per_second"]
         print(f"{name:22} measured {measured:8.1f}  planned",
-              ", ".join(f"{rate:.1f} ({rate / measured:.2f})" for rate in rates))
+              ", ".join(f"{rate:.1f} ({rate / measured:.2f})" for rate in rates),
+              f" mean {statistics.geometric_mean(rates) / measured:.2f}")
 
 
 main()

@@ -103,7 +103,7 @@ import Testing
     @Test func zerosAndTinyNumbersStayFinite() {
         var numbers = Numbers(8)
         let weight = numbers.parameter(10, 130)
-        for value in [Float(0), 0x1p-133, -1e-37] {
+        for value in [Float(0), 1e-40, -1e-37] {
             let x = Tensor([Float](repeating: value, count: 260), rows: 2, columns: 130)
             let y = Tape(usesCodes: true).linear(Variable(x), weight)
             #expect(y.value.values.allSatisfy { abs($0) < 1e-30 })
@@ -128,12 +128,12 @@ import Testing
                 let exact = run(Tape(isRecording: true))
                 let coded = run(Tape(computeType: type, isRecording: true, usesCodes: true))
                 let errors = zip(coded.losses, exact.losses).map { abs($0 - $1) }
-                // Of losses up to 20.
+                // In bfloat16 losses are off by 0.02, gradients by 2e-3.
                 #expect((errors.max() ?? 1) < 5e-3)
                 if let dx = exact.dx, let dHead = exact.dHead, let coded = coded.dHead {
                     expectNear(
-                        run(Tape(computeType: type, isRecording: true, usesCodes: true)).dx, Matrix(dx), 2e-3, "dx")
-                    expectNear(Tensor(coded), dHead, 2e-3, "dW of the head")
+                        run(Tape(computeType: type, isRecording: true, usesCodes: true)).dx, Matrix(dx), 1e-3, "dx")
+                    expectNear(Tensor(coded), dHead, 1e-3, "dW of the head")
                 } else {
                     Issue.record("there are no gradients")
                 }

@@ -44,13 +44,13 @@ import Testing
         var (all, allCoded): ([Float], [Float]) = ([], [])
         for (name, gradient) in exact.values where gradient.contains(where: { $0 != 0 }) {
             let own = try #require(coded.values[name])
-            // Of single weights those of routers and experts suffer most: some tokens choose another expert.
-            #expect(Self.cosine(own, gradient) > 0.92, "\(name)")
+            // Experts and routers are furthest off: a token whose choice was close goes to another expert.
+            #expect(Self.cosine(own, gradient) > 0.9, "\(name)")
             all += gradient
             allCoded += own
         }
         #expect(all.count > 100_000)
-        // Random weights are the worst case; bfloat16 itself comes to 0.99.
-        #expect(Self.cosine(all, allCoded) > 0.96)
+        let whole = Self.cosine(all, allCoded)
+        #expect(whole > 0.97)
     }
 }
