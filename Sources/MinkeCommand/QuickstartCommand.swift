@@ -58,11 +58,7 @@ struct QuickstartCommand: ParsableCommand {
             data.isEmpty
                 ? "reading Swift sources at hand (your own text: --data PATH)"
                 : "reading \(data.joined(separator: ", "))")
-        var run = try Preset.memory.configuration()
-        // The text at hand is a few megabytes: small tables hold its pairs and triples, and are written in a moment.
-        run.model.extensions.ngramTableRows = 1 << 16
-        run.evaluationTokens = 65_536
-        run.precision = AutomaticRecipe.Machine.measured().precision
+        let run = try Preset.quickstart.configuration()
         var options = RunOptions(out: out)
         options.isFresh = true
         options.continuation = "quickstart starts anew each time; minke train goes on where it stopped"

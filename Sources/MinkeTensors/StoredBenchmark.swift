@@ -11,10 +11,10 @@ import CMinkeKernels
 /// Times products with stored weights, and attention over a cache of latents, as running a model does them.
 public enum StoredBenchmark {
     /// Rows of activations that products are timed with: one sequence, several, a short and a long prompt.
-    public static let rows = [1, 4, 16, 32, 256]
+    public static let rows = [1, 4, 8, 16, 32, 256]
 
     /// Bytes of weights in one product, for each of ``rows``.
-    private static let bytes = [96 << 20, 32 << 20, 16 << 20, 4 << 20, 4 << 20]
+    private static let bytes = [96 << 20, 32 << 20, 32 << 20, 16 << 20, 4 << 20, 4 << 20]
     /// Bytes of weights that products walk through, each going on where the last one stopped: more than the last cache
     /// of a server holds (hundreds of megabytes, which its virtual machines share), as in a model, whose weights are
     /// read from memory. A small machine has a small cache.
