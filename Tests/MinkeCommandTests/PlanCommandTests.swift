@@ -116,7 +116,7 @@ import Testing
         #expect(measured.status == 0 && measured.error == "")
         let bandwidth = try #require(try measured.json["bandwidth_gbs"]?.doubleValue)
         #expect(bandwidth > 0)
-        #expect(try measured.json["products"]?["Q4_K"]?["gbs"]?.arrayValue?.count == 5)
+        #expect(try measured.json["products"]?["Q4_K"]?["gbs"]?.arrayValue?.count == 6)
         try AtomicFile.write(measured.output, to: folder("machine.json"))
         let model = try CommandTests.model()
         let plan = try minke.run(
