@@ -32,13 +32,13 @@ def main():
                 "--json")
     machines.append(run(minke, "bench", "--machine", "--json"))
 
-    def planned(key, **options):
+    def planned(key, **settings):
         rates = []
         for machine in machines:
             with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
                 json.dump(machine, file)
                 file.flush()
-                arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+                arguments = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
                 rates.append(run(minke, "plan", "serve", "--model", model, "--chips", file.name, "--chip", "this",
                                  "--json", *arguments)[key])
         return rates

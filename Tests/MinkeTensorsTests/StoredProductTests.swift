@@ -152,7 +152,9 @@ private struct StoredCase {
         self.init("\(format), depth \(depth)", weight, &numbers)
     }
 
-    /// - Parameter roundingOfTerms: what 8-bit and bfloat16 panels may be off by, for sums whose terms cancel.
+    /// - Parameter roundingOfTerms: share of the terms' norm that sums may be off by as well. Panels of 8 bits have one
+    ///   scale for 128 depths, so that sub-blocks much smaller than the largest lose digits; a sum that overflows is off by
+    ///   about its terms.
     func check(roundingOfTerms: Double = 0) {
         for name in CPU.supportedInstructionSets {
             #expect(CPU.shared.use(instructionSet: name))
@@ -212,7 +214,9 @@ private struct GroupedCase {
         self.expected = expected
     }
 
-    /// - Parameter roundingOfTerms: what 8-bit and bfloat16 panels may be off by, for sums whose terms cancel.
+    /// - Parameter roundingOfTerms: share of the terms' norm that sums may be off by as well. Panels of 8 bits have one
+    ///   scale for 128 depths, so that sub-blocks much smaller than the largest lose digits; a sum that overflows is off by
+    ///   about its terms.
     func check(roundingOfTerms: Double = 0) {
         for name in CPU.supportedInstructionSets {
             #expect(CPU.shared.use(instructionSet: name))
