@@ -214,10 +214,7 @@ private struct GroupedCase {
         self.expected = expected
     }
 
-    /// - Parameter roundingOfTerms: share of the terms' norm that sums may be off by as well. Panels of 8 bits have one
-    ///   scale for 128 depths, so that sub-blocks much smaller than the largest lose digits; a sum that overflows is off by
-    ///   about its terms.
-    func check(roundingOfTerms: Double = 0) {
+    func check() {
         for name in CPU.supportedInstructionSets {
             #expect(CPU.shared.use(instructionSet: name))
             for usesIntegers in [false, true] {
@@ -234,7 +231,7 @@ private struct GroupedCase {
     }
 }
 
-/// Records an issue if the error of `got` is more than 1.5 % of `want`, both as root mean squares.
+/// Records an issue if the error of `got` is more than 1.5 % of `want`, both as root mean squares, and what `terms` allow.
 func expectNear(
     _ got: Tensor, _ want: Matrix, _ label: String, terms: Matrix? = nil, roundingOfTerms: Double = 0,
     sourceLocation: SourceLocation = #_sourceLocation
