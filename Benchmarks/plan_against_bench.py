@@ -27,10 +27,10 @@ def main():
     parser.add_argument("--batch", default="1,4,8")
     options = parser.parse_args()
     minke, model = options.minke, options.model
-    machines = [run(minke, "bench", "--machine", "--json")]
+    machines = [run(minke, "bench", "--machine", model, "--json")]
     bench = run(minke, "bench", model, "--prefill", options.prefill, "--depth", options.depth, "--batch", options.batch,
                 "--json")
-    machines.append(run(minke, "bench", "--machine", "--json"))
+    machines.append(run(minke, "bench", "--machine", model, "--json"))
 
     def planned(key, **settings):
         rates = []

@@ -14,7 +14,7 @@ extension BenchCommand {
 
                   minke bench models/whale
                   minke bench models/whale --prefill 512,2048 --depth 0,4096 --batch 1,8 --json
-                  minke bench --machine --json > machine.json
+                  minke bench --machine models/whale --json > machine.json
 
                 With --server URL, clients ask a server instead, with other options: minke bench --server --help.
                 """)
@@ -22,7 +22,8 @@ extension BenchCommand {
         @Argument(help: "The model's folder or .gguf file.")
         var model: String?
 
-        @Flag(help: "Measure only the machine's limits, as a chip for minke plan --chips.")
+        @Flag(
+            help: "Measure only the machine's limits, as a chip for minke plan --chips; with a model, in its shapes.")
         var machine = false
 
         @Option(help: ArgumentHelp("Lengths of prompts (default: 512).", valueName: "list"))
@@ -47,12 +48,17 @@ extension BenchCommand {
         @OptionGroup var compute: ComputeOptions
 
         func validate() throws {
-            if (model == nil) != machine { throw ValidationError("give a model, or --machine") }
+            if model == nil && !machine { throw ValidationError("give a model, or --machine") }
         }
 
         func run() throws {
             compute.apply()
-            guard let path = model else { return try Console.line(ThisMachine.text(json: json)) }
+            guard let path = model, !machine else {
+                let chip = try model.map {
+                    try ThisMachine.chip(for: PlanModelArguments.shape($0), StoredWeights(path: $0))
+                }
+                return try Console.line(ThisMachine.text(chip ?? ThisMachine.chip(), json: json))
+            }
             var benchmark = ModelBenchmark()
             benchmark.rounds = rounds
             benchmark.steps = steps

@@ -117,12 +117,14 @@ struct PlanChipArguments: ParsableArguments {
     ///
     /// - Parameters:
     ///   - precision: the arithmetic that `--peak-tflops` is the peak of.
-    ///   - storedTypes: the types of weights whose products are measured, where the chip is this machine.
-    func resolved(_ precision: Chip.Precision, storedTypes: [StoredType] = []) throws -> Chip {
+    ///   - measure: measures the chip, where it is this machine.
+    func resolved(
+        _ precision: Chip.Precision, measure: () -> Chip = { ThisMachine.chip(types: []) }
+    ) throws -> Chip {
         let name = chip ?? "custom"
         var chip: Chip
         if try isMeasured {
-            chip = ThisMachine.chip(types: storedTypes)
+            chip = measure()
         } else {
             do {
                 guard self.chip != nil || peakTflops != nil else {

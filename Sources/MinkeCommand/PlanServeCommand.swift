@@ -66,6 +66,11 @@ struct PlanServeCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Share of the time of --chip this that products and attention take.", valueName: "f", visibility: .hidden))
+    var productShare: Double?
+
+    @Option(
+        help: ArgumentHelp(
             "GB a second and device at which stored prefixes come back.", valueName: "n", visibility: .hidden))
     var prefixGbs: Double?
 
@@ -102,7 +107,7 @@ struct PlanServeCommand: ParsableCommand {
         let shape = try model.shape()
         let stored = storedWeights()
         let isThis = chip.chip == "this"
-        var chip = try self.chip.resolved(precision ?? .bf16, storedTypes: stored?.types ?? ThisMachine.usualTypes)
+        var chip = try self.chip.resolved(precision ?? .bf16) { ThisMachine.chip(for: shape, stored) }
         if precision == nil, self.chip.peakTflops != nil { chip.float8 = nil }
         var plan = try ServingPlan(
             shape, chip: chip, count: count?.value ?? 1,
@@ -134,6 +139,7 @@ struct PlanServeCommand: ParsableCommand {
             plan.computeSource = "the user"
         }
         if let weightGbs { plan.weightRate = weightGbs * 1e9 }
+        if let productShare { plan.productShare = productShare }
         if let memoryShare { plan.memoryShare = memoryShare }
         if let prefixGbs { plan.prefixRate = prefixGbs * 1e9 }
         if let tensorParallel { plan.tensorParallel = Double(tensorParallel) }
@@ -149,10 +155,7 @@ struct PlanServeCommand: ParsableCommand {
     /// The weights in the model's files; nil where there are none, or of a kind that cannot be read here.
     private func storedWeights() -> StoredWeights? {
         guard let path = model.model, ModelShape.named(path) == nil else { return nil }
-        guard Checkpoint.isGGUF(path) || FileSystem.isDirectory(path) else { return nil }
-        guard let checkpoint = try? Checkpoint(path: path), let configuration = try? checkpoint.modelConfiguration()
-        else { return nil }
-        return try? StoredWeights(checkpoint, configuration)
+        return StoredWeights(path: path)
     }
 
     /// Whom to compare with.
@@ -186,6 +189,15 @@ struct PlanServeCommand: ParsableCommand {
 }
 
 extension StoredWeights {
+    /// The weights of a folder or file; nil where there are none, or of a kind that cannot be read here.
+    init?(path: String) {
+        guard Checkpoint.isGGUF(path) || FileSystem.isDirectory(path), let checkpoint = try? Checkpoint(path: path),
+            let configuration = try? checkpoint.modelConfiguration(),
+            let weights = try? StoredWeights(checkpoint, configuration)
+        else { return nil }
+        self = weights
+    }
+
     /// The types that matter for speed, largest first.
     var types: [StoredType] {
         var sums: [String: Int] = [:]

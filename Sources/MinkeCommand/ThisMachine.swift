@@ -10,8 +10,8 @@ enum ThisMachine {
     static let usualTypes: [StoredType] = [.q4K, .q50, .q6K, .q80, .bfloat16]
 
     /// The limits as ``ModelBenchmark`` measures them, the memory that is there, and what products with weights of
-    /// these types and attention reach: about a second, and another for each type.
-    static func chip(types: [StoredType] = usualTypes) -> Chip {
+    /// these types and of this shape, and attention, reach: about a second, and another for each type.
+    static func chip(types: [StoredType] = usualTypes, products: StoredBenchmark = StoredBenchmark()) -> Chip {
         let limits = ModelBenchmark.Limits.measure()
         var chip = Chip(
             id: "this", name: "this machine", kind: "cpu",
@@ -19,25 +19,24 @@ enum ThisMachine {
             float32: limits.float32 / 1e12, bfloat16: limits.bfloat16 / 1e12, int8: limits.int8.map { $0 / 1e12 },
             confidence: .a,
             source: "measured just now with \(CPU.shared.threadCount) threads of \(CPU.shared.instructionSet)")
-        let products = types.compactMap(product)
+        let products = types.compactMap { product($0, products) }
         if !products.isEmpty {
             chip.rates = ProcessorRates(products: products, attention: StoredBenchmark.latentOperationsPerSecond())
         }
         return chip
     }
 
-    private static func product(_ type: StoredType) -> ProcessorRates.Product? {
-        guard let format = type.formatCode, let rates = StoredBenchmark.bytesPerSecond(format: format) else {
+    private static func product(_ type: StoredType, _ benchmark: StoredBenchmark) -> ProcessorRates.Product? {
+        guard let format = type.formatCode, let rates = benchmark.bytesPerSecond(format: format) else {
             return nil
         }
         return ProcessorRates.Product(
             type: type.rawValue, bits: Double(type.blockBytes) * 8 / Double(type.blockElements),
-            points: zip(StoredBenchmark.rows, rates).map { .init(rows: Double($0), bytesPerSecond: $1) })
+            points: zip(StoredBenchmark.tokens, rates).map { .init(rows: Double($0), bytesPerSecond: $1) })
     }
 
     /// The machine as an entry for `--chips`, or as lines.
-    static func text(json: Bool) -> String {
-        let chip = chip()
+    static func text(_ chip: Chip, json: Bool) -> String {
         guard json else {
             let peaks = [("float32", chip.float32), ("bfloat16", chip.bfloat16), ("int8", chip.int8)]
             let lines = peaks.compactMap { name, peak in peak.map { "\(name)  \(Quantity.rate($0 * 1e12, "op/s"))" } }
@@ -69,6 +68,19 @@ enum ThisMachine {
         for (key, value) in chip.rates?.json ?? [:] { object[key] = value }
         return JSON.object(object).text()
     }
+
+    /// The machine as it does with this model: its types of weights, in the shape of its experts.
+    static func chip(for shape: ModelShape, _ stored: StoredWeights?) -> Chip {
+        let experts = shape.experts
+        return chip(
+            types: stored?.types ?? usualTypes,
+            products: StoredBenchmark(
+                columns: size(shape.hidden), rows: size(experts?.width ?? shape.denseWidth),
+                matrices: size(experts?.perToken ?? 1)))
+    }
+
+    /// A size as one that can be measured: what is known of a model may be sizes that no machine has.
+    private static func size(_ value: Double) -> Int { value > 0 ? Int(min(value, 1e6)) : 1 }
 
     /// The arithmetic that quantised weights are multiplied with here.
     static func precision(_ chip: Chip) -> Chip.Precision { chip.int8 == nil ? .bf16 : .int8 }

@@ -87,14 +87,18 @@ final class DecoderLayer {
 
     /// - Parameter x: the residual stream, `float32`, `[sequences × tokens, hidden]`.
     func callAsFunction(_ x: Variable, _ context: LayerContext, _ tape: Tape) -> (Variable, Routing?) {
-        let attended = attend(tape.rmsNorm(x, weight: inputNorm, epsilon: epsilon), addedTo: x, context, tape)
+        let input = tape.rmsNorm(x, weight: inputNorm, epsilon: epsilon)
+        tape.dropout(input)
+        let attended = attend(input, addedTo: x, context, tape)
         switch mixture {
         case .dense(let feedForward):
             let normed = tape.rmsNorm(attended, weight: postAttentionNorm, epsilon: epsilon)
+            tape.dropout(normed)
             return (feedForward(normed, addedTo: attended, tape), nil)
         case .sparse(let experts):
             // Router, experts and shared expert all read it: their gradients are summed in float32.
             let normed = tape.rmsNorm(attended, weight: postAttentionNorm, epsilon: epsilon, gradientType: .float32)
+            tape.dropout(normed)
             let (out, routing) = experts(
                 normed, addedTo: attended, sequences: context.batch.sequences, balance: context.balance,
                 lossScale: context.lossScale, tape, expectNext: { next?.expect(attended, tape) })

@@ -110,6 +110,7 @@ public final class LanguageModel {
         var x = tape.embedding(tokens, embedding)
         let ngrams = ngramContext(tokens, context.batch, caches)
         if let ngrams { memory.add(to: x, ngrams, tape) }
+        tape.dropout(x)
         for (index, layer) in layers.enumerated() {
             var context = context
             context.ngrams = ngrams

@@ -6,7 +6,7 @@ import CMinkeKernels
 /// (or brought to 8 bits) by the task that multiplies with them, so that nothing is kept twice in memory.
 struct StoredProduct {
     /// Rows of one group for which decoding panels does not pay.
-    private static let fewRows = 16
+    private static let fewRows = 24
 
     private let x: Tensor
     private let out: Tensor

@@ -89,16 +89,21 @@ public final class Tape {
     /// Whether products with weights, and their gradients, work on block-scaled codes of 8 bits, and those of the output
     /// head on codes of 13. Products that ask for a precision have that.
     public let usesCodes: Bool
+    /// What operations with dropout drop; nil: nothing.
+    let dropout: Dropout?
+    /// Operations with dropout so far.
+    var drops = 0
     private var steps: [() -> Void] = []
 
     public init(
         computeType: ElementType = .float32, isRecording: Bool = false, keepsRowsApart: Bool = false,
-        usesCodes: Bool = false
+        usesCodes: Bool = false, dropout: Dropout? = nil
     ) {
         self.computeType = computeType
         self.isRecording = isRecording
         self.keepsRowsApart = keepsRowsApart
         self.usesCodes = usesCodes
+        self.dropout = dropout
     }
 
     /// Remembers the gradient of an operation; the last recorded runs first.

@@ -116,7 +116,7 @@ import Testing
         #expect(measured.status == 0 && measured.error == "")
         let bandwidth = try #require(try measured.json["bandwidth_gbs"]?.doubleValue)
         #expect(bandwidth > 0)
-        #expect(try measured.json["products"]?["Q4_K"]?["gbs"]?.arrayValue?.count == 6)
+        #expect(try measured.json["products"]?["Q4_K"]?["gbs"]?.arrayValue?.count == 11)
         try AtomicFile.write(measured.output, to: folder("machine.json"))
         let model = try CommandTests.model()
         let plan = try minke.run(
@@ -126,7 +126,10 @@ import Testing
         #expect(plan.status == 0, "\(plan.error)")
         #expect(try plan.json["chip"] == "this")
         #expect(try minke.run("bench").status == 64)
-        #expect(try minke.run("bench", "--machine", model.path).status == 64)
+        // With a model, in its shapes and types of weights.
+        let shaped = try minke.run("bench", "--machine", model.path, "--json")
+        #expect(try shaped.status == 0 && shaped.json["bandwidth_gbs"]?.doubleValue ?? 0 > 0)
+        #expect(try minke.run("bench", "--machine", folder("nothing.gguf")).status == 1)
     }
 
     /// The planner's shapes and the model's own count of its costs are two programs: they have to agree.

@@ -78,14 +78,27 @@ import Testing
             StoredPart(type: "Q4_K", bytes: 6.4e9, use: .experts), StoredPart(type: "Q8_0", bytes: 1.6e9, use: .others),
         ])
         plan.context = 1000
+        plan.productShare = 0.8
         // Six of 64 experts, then all others; 27 layers of 16 heads over 1000 latents.
         let multiplications: Double = 27 * 1000 * 16 * (2 * 512 + 64)
         let experts: Double = 6.4e9 * 6 / 64 / 8e9
-        let expected = experts + 0.1 + 2 * multiplications / 50e9
+        let expected = (experts + 0.1 + 2 * multiplications / 50e9) / 0.8
         #expect((plan.step(batch: 1).seconds / expected - 1).magnitude < 1e-9)
         #expect(plan.step(batch: 1).limit == "products")
         plan.context = 100_000
         #expect(plan.step(batch: 1).limit == "attention")
+    }
+
+    /// Four tokens that each choose three of four experts: an expert gets 1 to 4 of them by the binomial distribution.
+    @Test func expertsGetUnequalNumbersOfTokens() throws {
+        var plan = try plan([StoredPart(type: "Q4_K", bytes: 4e9, use: .experts)])
+        plan.productShare = 1
+        plan.context = 1e-9
+        plan.shape.experts = ModelShape.Experts(routed: 4, shared: 0, perToken: 3, width: 1)
+        let product = try rates().products[0]
+        let chances = [1: 12.0, 2: 54, 3: 108, 4: 81].mapValues { $0 / 256 }
+        let expected = chances.reduce(0) { $0 + 4e9 * $1.value * product.secondsPerByte(rows: Double($1.key)) }
+        #expect((plan.step(batch: 4).seconds / expected - 1).magnitude < 1e-8)
     }
 
     @Test func moreUsersShareTheWeights() throws {

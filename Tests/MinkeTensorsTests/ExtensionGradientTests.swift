@@ -45,6 +45,49 @@ import Testing
         return (power - 1) / (power + 1)
     }
 
+    /// What an element was multiplied with, its gradient is multiplied with.
+    @Test func dropout() {
+        var numbers = Numbers(9)
+        let (values, given) = (numbers.tensor(6, 7), numbers.tensor(6, 7))
+        let x = Variable(Tensor(values.values, rows: 6, columns: 7))
+        let tape = Tape(isRecording: true, dropout: Dropout(probability: 0.375, seed: 3, step: 5, pass: 0))
+        tape.dropout(x)
+        let factors = zip(values.values, x.value.values).map { $1 == 0 ? Float(0) : 1.6 }
+        #expect(Set(factors) == [0, 1.6])
+        #expect(zip(values.values, factors).map { $0 * $1 } == x.value.values)
+        x.receiveGradient(Tensor(given.values, rows: 6, columns: 7))
+        tape.backward()
+        #expect(x.gradient?.values == zip(given.values, factors).map { $0 * $1 })
+    }
+
+    @Test(arguments: [ElementType.float32, .bfloat16]) func dropoutKeepsTheMean(type: ElementType) {
+        let ones = Variable(Tensor([Float](repeating: 1, count: 64 * 250), rows: 64, columns: 250, type: type))
+        let tape = Tape(isRecording: true, dropout: Dropout(probability: 0.2, seed: 1, step: 0, pass: 0))
+        tape.dropout(ones)
+        let values = ones.value.values
+        #expect(Set(values) == [0, 1.25])
+        // 16,000 draws: five standard deviations.
+        #expect(abs(Double(values.count { $0 == 0 }) / 16_000 - 0.2) < 0.016)
+    }
+
+    /// Every step, pass and operation has its own; without recording nothing is dropped.
+    @Test func dropoutIsDrawnAnew() {
+        func mask(step: Int, pass: Int, records: Bool = true, operations: Int = 1) -> [Float] {
+            let tape = Tape(
+                isRecording: records, dropout: Dropout(probability: 0.5, seed: 1, step: step, pass: pass))
+            return (0..<operations).map { _ in
+                let x = Variable(Tensor([Float](repeating: 1, count: 64), rows: 2, columns: 32))
+                tape.dropout(x)
+                return x.value.values
+            }.last ?? []
+        }
+        let masks =
+            [mask(step: 0, pass: 0), mask(step: 1, pass: 0), mask(step: 0, pass: 1)]
+            + [mask(step: 0, pass: 0, operations: 2), mask(step: 0, pass: 0, records: false)]
+        #expect(Set(masks).count == 5)
+        #expect(mask(step: 0, pass: 0) == masks[0] && masks[4].allSatisfy { $0 == 1 })
+    }
+
     @Test func cappedCrossEntropy() {
         var numbers = Numbers(7)
         let (x, head) = (numbers.tensor(6, 5, scale: 2), numbers.parameter(7, 5))

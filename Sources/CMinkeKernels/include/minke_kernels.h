@@ -274,7 +274,8 @@ typedef struct {
                          const float *base, int64_t baseStride);
 
     // Optimiser.
-    void (*adamW)(float *w, const float *g, float *m, float *v, const MinkeAdamW *, int64_t count);
+    /// The moments m and v are of type `moments`.
+    void (*adamW)(float *w, const float *g, void *m, void *v, int32_t moments, const MinkeAdamW *, int64_t count);
     /// b = momentum·b + g·gradientScale; d = g·gradientScale + momentum·b. Returns nothing; d may alias nothing.
     void (*nesterov)(float *b, const float *g, float *d, float momentum, float gradientScale, int64_t count);
     /// y = alpha·x + beta·y

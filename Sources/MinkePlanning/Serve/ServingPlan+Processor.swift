@@ -40,16 +40,42 @@ extension ServingPlan {
 
     /// Seconds of the products of a pass over `tokens` tokens with the weights of these uses.
     private func productSeconds(_ rates: ProcessorRates, tokens: Double, _ uses: Set<StoredPart.Use>) -> Double {
-        let coverage = coverage(tokens)
-        let chosen = shape.experts.map { tokens * $0.perToken / $0.routed / coverage } ?? 0
+        let chosen = shape.experts.map { Self.binomial(tokens, $0.perToken / $0.routed) } ?? []
         return parts.reduce(0) { sum, part in
             guard uses.contains(part.use) else { return sum }
             let product = rates.product(type: part.type, bits: weightBits)
             return part.use == .experts
-                ? sum + part.bytes * coverage * product.secondsPerByte(rows: chosen)
-                : sum + part.bytes * product.secondsPerByte(rows: tokens)
+                ? chosen.reduce(sum) {
+                    $0 + part.bytes * $1.probability * product.secondsPerByte(rows: $1.rows)
+                } : sum + part.bytes * product.secondsPerByte(rows: tokens)
         }
     }
+
+    /// How likely an expert is to get so many of `tokens` tokens, each of which chooses it with this chance. What is
+    /// less than a billionth as likely as the likeliest number is left out, and so is none, which costs nothing.
+    ///
+    /// A product's time is no straight line of its rows, so that the mean number of rows would not give its mean.
+    private static func binomial(_ tokens: Double, _ chance: Double) -> [(rows: Double, probability: Double)] {
+        let (whole, mean) = (tokens.rounded(), tokens * chance)
+        guard chance < 1, mean < longestRows else { return [(mean, 1)] }
+        // By ratios of neighbours, from the likeliest outwards, since the likelihood of none may be too small to write.
+        let likeliest = ((whole + 1) * chance).rounded(.down)
+        var list = [(rows: likeliest, probability: 1.0)]
+        while let last = list.last, last.rows < whole, last.probability > 1e-9 {
+            let ratio = (whole - last.rows) / (last.rows + 1) * chance / (1 - chance)
+            list.append((last.rows + 1, last.probability * ratio))
+        }
+        list.reverse()
+        while let last = list.last, last.rows > 0, last.probability > 1e-9 {
+            let ratio = last.rows / (whole - last.rows + 1) * (1 - chance) / chance
+            list.append((last.rows - 1, last.probability * ratio))
+        }
+        let sum = list.reduce(0) { $0 + $1.probability }
+        return list.filter { $0.rows > 0 }.map { ($0.rows, $0.probability / sum) }
+    }
+
+    /// Rows beyond which a product's time grows evenly.
+    private static let longestRows = 256.0
 
     /// A step of decoding.
     func step(batch: Double, _ rates: ProcessorRates) -> Step {
@@ -59,8 +85,8 @@ extension ServingPlan {
         }
         return Step(
             batch: batch, coverage: coverage(batch),
-            products: productSeconds(rates, tokens: batch, [.experts, .head, .others]) / count,
-            attention: 2 * shape.layers * context * batch * width / rates.attention / count)
+            products: productSeconds(rates, tokens: batch, [.experts, .head, .others]) / count / productShare,
+            attention: 2 * shape.layers * context * batch * width / rates.attention / count / productShare)
     }
 
     /// Seconds of a prompt.
@@ -71,6 +97,6 @@ extension ServingPlan {
         let products =
             chunks * productSeconds(rates, tokens: prompt / chunks, [.experts, .others])
             + productSeconds(rates, tokens: 1, [.head])
-        return (products + attention) / count
+        return (products + attention) / count / productShare
     }
 }

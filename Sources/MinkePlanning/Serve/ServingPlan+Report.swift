@@ -213,7 +213,10 @@ extension ServingPlan {
                 option: "--chips, or --bandwidth-share and --compute-share for a roofline")
         } + [
             Assumption(
-                "attention", Quantity.rate(rates.attention, "op/s"), source: chip.source, option: "--chips")
+                "attention", Quantity.rate(rates.attention, "op/s"), source: chip.source, option: "--chips"),
+            Assumption(
+                "products and attention", "\(Quantity.percent(productShare)) of the time",
+                source: "profiles of two models: 87 to 91 %", option: "--product-share"),
         ]
     }
 

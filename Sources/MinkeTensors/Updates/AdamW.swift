@@ -21,12 +21,15 @@ public struct AdamW: Sendable {
     /// One update of `value` in place.
     ///
     /// - Parameters:
+    ///   - mean: `float32` or `bfloat16`, as `square` is: rounded between updates, not within one (as DeepSeek-V3 keeps
+    ///     both, arXiv 2412.19437, section 3.3.3).
     ///   - step: number of this update, from 1.
     ///   - gradientScale: factor on the gradient (clipping).
     public func update(
         _ value: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, step: Int, gradientScale: Float
     ) {
         precondition([value, gradient, mean, square].allSatisfy { $0.isContiguous && $0.count == value.count })
+        precondition(mean.type == square.type)
         let corrections = (Double(beta1), Double(beta2))
         var arguments = MinkeAdamW(
             rate: rate, beta1: beta1, beta2: beta2, epsilon: epsilon, decay: decay,
@@ -36,8 +39,8 @@ public struct AdamW: Sendable {
             CPU.shared.parallel(value.count, chunk: 16_384) { range in
                 let first = range.lowerBound
                 CPU.shared.kernels.adamW(
-                    value.floats + first, gradient.floats + first, mean.floats + first, square.floats + first,
-                    arguments, Int64(range.count))
+                    value.floats + first, gradient.floats + first, mean.pointer + first * mean.type.byteWidth,
+                    square.pointer + first * square.type.byteWidth, mean.type.code, arguments, Int64(range.count))
             }
         }
     }

@@ -53,7 +53,7 @@ public final class RowAdam {
                     correction1: correction.0, correction2: correction.1, gradientScale: gradientScale)
                 kernels.adamW(
                     value, gradient.values.floats + index * width, mean.floats + row * width,
-                    square.floats + row * width, &arguments, Int64(width))
+                    square.floats + row * width, ElementType.float32.code, &arguments, Int64(width))
             }
         }
     }

@@ -15,6 +15,8 @@ public final class Optimizer {
         public var beta1: Double = 0.9
         public var beta2: Double = 0.95
         public var epsilon: Double = 1e-8
+        /// How AdamW keeps its two moments between steps; those of tables are `float32` always.
+        public var moments = Moments.float32
         public var momentum: Double = 0.95
         /// Decoupled decay of matrices, embedding, head and tables.
         public var decay: Double = 0.1
@@ -46,6 +48,15 @@ public final class Optimizer {
         }
     }
 
+    /// The type of AdamW's moments.
+    public enum Moments: String, Sendable, CaseIterable {
+        case float32 = "f32"
+        /// Half the memory, as DeepSeek-V3 was trained.
+        case bfloat16 = "bf16"
+
+        var elementType: ElementType { self == .float32 ? .float32 : .bfloat16 }
+    }
+
     /// A parameter that AdamW updates as a whole.
     private struct AdamEntry {
         let parameter: Parameter
@@ -54,11 +65,11 @@ public final class Optimizer {
         let decays: Bool
         let role: WeightRole
 
-        init(_ weight: NamedWeight) {
+        init(_ weight: NamedWeight, _ moments: Moments) {
             let value = weight.parameter.value
             parameter = weight.parameter
-            mean = Tensor(zeros: value.rows, value.columns)
-            square = Tensor(zeros: value.rows, value.columns)
+            mean = Tensor(zeros: value.rows, value.columns, type: moments.elementType)
+            square = Tensor(zeros: value.rows, value.columns, type: moments.elementType)
             decays = weight.role != .norm && weight.role != .bias
             role = weight.role
         }
@@ -85,7 +96,7 @@ public final class Optimizer {
                 if weight.parameter.hasRowGradients {
                     tables.append(RowAdam(weight.parameter, decays: settings.decay > 0))
                 } else {
-                    adam.append(AdamEntry(weight))
+                    adam.append(AdamEntry(weight, settings.moments))
                 }
             }
         }

@@ -55,7 +55,11 @@ public final class TrainingSession {
         for (index, batch) in batches.enumerated() {
             let tape = Tape(
                 computeType: configuration.precision.elementType, isRecording: true,
-                usesCodes: configuration.precision.usesCodes)
+                usesCodes: configuration.precision.usesCodes,
+                dropout: configuration.dropout > 0
+                    ? Dropout(
+                        probability: configuration.dropout, seed: UInt64(configuration.seed), step: step, pass: index)
+                    : nil)
             let result = model.loss(batch.tokens, targets: batch.targets, batch: shape, objective: objective, tape)
             tape.backward()
             loss += result.mean / Double(batches.count)

@@ -57,7 +57,9 @@ struct CheckpointStore {
     }
 
     private func write(_ tensors: [(name: String, shape: [Int], tensor: Tensor)], to path: String) throws {
-        try SafetensorsWriter.write(to: path, tensors: tensors.map { ($0.name, .float32, $0.shape) }) { index, write in
+        try SafetensorsWriter.write(
+            to: path, tensors: tensors.map { ($0.name, $0.tensor.type == .bfloat16 ? .bfloat16 : .float32, $0.shape) }
+        ) { index, write in
             try tensors[index].tensor.withUnsafeBytes(write)
         }
     }
@@ -125,7 +127,10 @@ struct CheckpointStore {
             guard let stored = file.tensor(name), stored.elementCount == tensor.count else {
                 throw InputError("tensor \"\(name)\" is missing or has another size", at: path)
             }
-            try tensor.withUnsafeMutableBytes { try stored.copyFloats(to: $0.bindMemory(to: Float.self)) }
+            // What is kept narrow was written narrow: reading it as floats and rounding it again changes nothing.
+            let floats = tensor.type == .float32 ? tensor : Tensor(zeros: tensor.rows, tensor.columns)
+            try floats.withUnsafeMutableBytes { try stored.copyFloats(to: $0.bindMemory(to: Float.self)) }
+            if tensor.type != .float32 { tensor.copy(from: floats.values) }
         }
     }
 

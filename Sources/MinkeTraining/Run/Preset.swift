@@ -200,6 +200,7 @@ public enum Preset: String, Sendable, CaseIterable {
         var run = RunConfiguration(model: model)
         run.tokenizer = .bpe
         run.optimizer.usesMuon = false
+        run.optimizer.moments = .bfloat16
         run.optimizer.rate = 1e-3
         run.gradientClip = 0
         run.steps = 1000

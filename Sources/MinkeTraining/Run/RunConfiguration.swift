@@ -53,6 +53,9 @@ public struct RunConfiguration: Equatable, Sendable {
     public var schedule = RateSchedule()
     /// Warm-up of batch and sequence length.
     public var sizes = SizeSchedule()
+    /// Probability that an element of the embedding, or of what a layer's attention or feed-forward part reads, is
+    /// dropped in training.
+    public var dropout = 0.0
     /// Largest norm of all gradients together; 0: no clipping.
     public var gradientClip = 1.0
     /// γ of the balancing rule without auxiliary loss.
@@ -110,6 +113,7 @@ public struct RunConfiguration: Equatable, Sendable {
         ] {
             try require((0...10).contains(deviation ?? 0), key, "must lie between 0 and 10")
         }
+        try require((0...0.9).contains(dropout), "dropout", "must lie between 0 and 0.9")
         try require((0..<1).contains(validationFraction), "validation_fraction", "must lie between 0 and 1")
         try require(
             tokenizerVocabulary >= 300 && tokenizerVocabulary <= 1 << 20, "tokenizer_vocabulary",

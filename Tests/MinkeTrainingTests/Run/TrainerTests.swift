@@ -70,7 +70,7 @@ import Testing
         "ngram_max_order=3", "ngram_table_rows=97", "ngram_hashes=2", "value_embedding_order=2", "qk_norm=true",
         "logit_softcap=8", "hidden_act=relu2", "muon_interval=2", "muon_iteration=polar", "weight_decay=0.1",
         "table_learning_rate=0.05", "head_learning_rate=0.01", "batch_start=2", "batch_warmup=0.5",
-        "sequence_start=4", "sequence_warmup=0.6",
+        "sequence_start=4", "sequence_warmup=0.6", "dropout=0.2",
     ]
 
     @Test(arguments: [["validation_fraction=0.1"], []])
@@ -90,7 +90,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ["precision=bf16"], ["precision=int8"],
+        ["precision=bf16"], ["precision=int8"], ["precision=int8", "muon=false", "moments=bf16"],
         ["precision=f32", "muon=false", "accumulation=2", "balance_loss=0.001"], extensions,
         extensions + ["accumulation=2", "gradient_clip=0.5"],
         extensions + ["precision=f32", "beta1=0", "muon_steps=3", "muon_iteration=quintic"],
