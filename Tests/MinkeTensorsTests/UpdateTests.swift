@@ -54,7 +54,12 @@ private func checkAdamW(count: Int, moments: ElementType) {
         let gradient = numbers.tensor(1, count)
         adam.update(value, gradient: gradient, mean: mean, square: square, step: step, gradientScale: 0.5)
         defer {
-            if moments == .bfloat16 { (m, v) = (mean.values.map { Double($0) }, square.values.map { Double($0) }) }
+            if moments == .bfloat16 {
+                for (kept, exact) in [(mean.values, m), (square.values, v)] {
+                    #expect(zip(kept, exact).allSatisfy { abs(Double($0) - $1) <= abs($1) / 200 + 1e-6 })
+                }
+                (m, v) = (mean.values.map { Double($0) }, square.values.map { Double($0) })
+            }
         }
         for (index, raw) in gradient.values.enumerated() {
             let g = Double(raw) * 0.5
