@@ -41,7 +41,7 @@ public struct AutomaticRecipe: Sendable {
         }
 
         /// bfloat16 where it is faster; both learn equally well.
-        var precision: RunConfiguration.Precision { bfloat16 > 1.2 * float32 ? .bfloat16 : .float32 }
+        public var precision: RunConfiguration.Precision { bfloat16 > 1.2 * float32 ? .bfloat16 : .float32 }
         var peak: Double { precision == .bfloat16 ? bfloat16 : float32 }
     }
 
