@@ -84,10 +84,15 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     private static func runModel(at path: String) throws {
         for precision in [Precision.float32, .fast] {
             let model = try TextModel(contentsOf: path, options: LoadOptions(precision: precision))
-            let ids = (0..<4).map { Int32($0 % model.configuration.vocabSize) }
+            let ids = sampleIDs(model.configuration)
             model.withModel { _ = $0.logits(ids, batch: SequenceBatch(sequences: 1, length: ids.count)).values }
             _ = try model.generate(ids: ids, options: GenerationOptions(maximumTokens: 2))
         }
+    }
+
+    /// As many as fit: a context may hold fewer than four tokens, and longer input is every caller's to refuse.
+    private static func sampleIDs(_ configuration: ModelConfiguration) -> [Int32] {
+        (0..<min(4, configuration.maxPositionEmbeddings)).map { Int32($0 % configuration.vocabSize) }
     }
 
     // MARK: Text
@@ -99,7 +104,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         _ = (costs.forwardFLOPs(length: 4096), costs.trainingBytes(tokensPerPass: 4096), costs.cachedValuesPerToken)
         if costs.totalParameters < 1 << 18 {
             let model = try LanguageModel(configuration, weights: .random(seed: 1, Initialization(deviation: 0.02)))
-            let ids = (0..<4).map { Int32($0 % configuration.vocabSize) }
+            let ids = sampleIDs(configuration)
             _ = model.logits(ids, batch: SequenceBatch(sequences: 1, length: ids.count)).values
         }
         try readFolder(replacing: "config.json", with: bytes, scratch)

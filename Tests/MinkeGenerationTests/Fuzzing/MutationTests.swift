@@ -31,6 +31,16 @@ import Testing
         }
     }
 
+    /// A context may be shorter than what the targets would like to run.
+    @Test(arguments: 1...4) func shortContextsAreRun(context: Int) throws {
+        let scratch = try TemporaryFolder()
+        try FuzzTarget.prepare(scratch.path)
+        let text = String(decoding: try FuzzTarget.config.seeds(scratch: scratch.path)[0], as: UTF8.self)
+        let short = text.replacing(/"max_position_embeddings": *64/, with: #""max_position_embeddings": \#(context)"#)
+        #expect(short != text)
+        try FuzzTarget.config.run(Array(short.utf8), scratch: scratch.path)
+    }
+
     /// Seeds must get past the first checks, or the targets test nothing.
     @Test func soundModelsLoad() throws {
         let scratch = try TemporaryFolder()
