@@ -151,6 +151,7 @@ public final class LanguageModel {
 
     /// Logits of every position of every sequence, computed as one batch without a cache.
     ///
+    /// - Precondition: no sequence is longer than the configuration's `maxPositionEmbeddings`.
     /// - Returns: `float32`, `[sequences × tokens, vocabulary]`.
     public func logits(_ tokens: [Int32], batch: SequenceBatch, computeType: ElementType? = nil) -> Tensor {
         let tape = Tape(computeType: computeType ?? options.precision.computeType)
