@@ -55,7 +55,12 @@ final class Scheduler: @unchecked Sendable {
     func wake() {
         text.enqueue { model in
             self.step(model)
-            if self.desk.continues(hasWork: !self.running.isEmpty || !self.resting.isEmpty) { self.wake() }
+            if self.desk.continues(hasWork: !self.running.isEmpty || !self.resting.isEmpty) {
+                self.wake()
+            } else {
+                // The caches of those that ended last: a server that nobody asks keeps what it shares and no more.
+                TensorMemory.releaseUnused()
+            }
         }
     }
 
