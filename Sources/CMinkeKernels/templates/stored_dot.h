@@ -47,7 +47,7 @@ INLINE __m512i nibblesOfPair(const uint8_t *first, const uint8_t *second) {
     return _mm512_and_si512(_mm512_srlv_epi16(bytes, shifts), _mm512_set1_epi8(15));
 }
 
-/// Adds 16 to the codes whose bit is set: one instruction for this and what masked the codes before.
+/// Adds 16 to the codes, below 16, whose bit is set. The compiler joins the last step with the mask before it.
 INLINE __m512i withFifthBits(__m512i codes, uint64_t bits) {
     return _mm512_or_si512(codes, _mm512_maskz_mov_epi8(bits, _mm512_set1_epi8(16)));
 }
@@ -234,7 +234,7 @@ INLINE OpenBlock turned(OpenBlock o) {
                        _mm512_permutexvar_ps(groups, o.offsets)};
 }
 
-/// `turned(openWideBlock(MinkeStoredQ4_K, b))` in half the instructions: bytes are brought to their lanes before they are
+/// `turned(openWideBlock(MinkeStoredQ4_K, b))` with half the instructions for codes: bytes are brought to their lanes before they are
 /// taken apart, and high nibbles stay where they are, with scales a sixteenth as large.
 INLINE OpenBlock turnedQ4K(const uint8_t *b) {
     const float x = 1.0f / 16;
