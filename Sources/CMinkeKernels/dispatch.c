@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "include/minke_kernels.h"
 
@@ -83,6 +86,12 @@ int minkeCoreCount(void) {
 #endif
     long count = sysconf(_SC_NPROCESSORS_ONLN);
     return count > 0 ? (int)count : 1;
+}
+
+void minkeTrimHeap(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 int64_t minkeAttentionScratch(int64_t tokens, int64_t keyWidth, int64_t sharedWidth, int64_t valueWidth,

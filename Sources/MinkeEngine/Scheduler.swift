@@ -59,7 +59,7 @@ final class Scheduler: @unchecked Sendable {
                 self.wake()
             } else {
                 // The caches of those that ended last: a server that nobody asks keeps what it shares and no more.
-                TensorMemory.releaseUnused()
+                TensorMemory.releaseWhenIdle()
             }
         }
     }

@@ -1,3 +1,4 @@
+import CMinkeKernels
 import Synchronization
 
 #if canImport(Glibc)
@@ -128,4 +129,10 @@ public enum TensorMemory {
 
     /// Gives memory that waits for reuse back to the system.
     public static func releaseUnused() { MemoryPool.shared.releaseUnused() }
+
+    /// The same, and the whole pages that are free within the C library's heap: for a process that has nothing to do.
+    public static func releaseWhenIdle() {
+        releaseUnused()
+        minkeTrimHeap()
+    }
 }

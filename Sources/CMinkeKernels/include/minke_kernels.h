@@ -301,6 +301,9 @@ int minkeISARequestFailed(void);
 /// Processors that this process may run on.
 int minkeCoreCount(void);
 
+/// Gives whole pages that are free within the C library's heap back to the system, where the library can.
+void minkeTrimHeap(void);
+
 /// Words of depth K: K for float, ceil(K/2) for bfloat16.
 static inline int64_t minkeWords(int64_t depth, int32_t type) { return type == MinkeBFloat16 ? (depth + 1) / 2 : depth; }
 /// Bytes of B[K,N] as packed panels.

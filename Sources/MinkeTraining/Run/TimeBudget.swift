@@ -1,18 +1,35 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// Fits the number of steps to a time budget, so that the learning rate has decayed when the time is over.
 ///
-/// The speed is measured over the steps of this process and the number of steps corrected until the first fifth of the
-/// budget is spent; from then on it stays, but the run still ends when the time does.
+/// The number is corrected after every step, by the speed of this process's latest steps: the schedules follow a batch
+/// that grows, and a machine that others use for a while. A run that finds the machine slower at its end would otherwise
+/// be cut off with its rate still high, one that finds it faster would leave time unused.
 struct TimeBudget {
     let seconds: Double
-    private let spentBefore: Double
     /// Most steps, whatever the time allows.
     private let limit: Int
-    private var firstStep: Int?
-    private var spentAtFirst = 0.0
+    private var spent: Double
+    /// Steps of this process, less the first: it allocates, and the clock starts after it.
+    private var done = -1
+    /// Steps and the seconds that they took, older ones counting less.
+    private var steps = 0.0
+    private var stepSeconds = 0.0
+
+    /// Steps before the first fit.
+    private static let fewestSteps = 3
+    /// Share of the budget after which a step counts by a factor e less.
+    private static let memory = 0.1
 
     init(seconds: Double, spent: Double, limit: Int?) {
         self.seconds = seconds
-        spentBefore = spent
+        self.spent = spent
         self.limit = limit ?? .max
     }
 
@@ -20,16 +37,15 @@ struct TimeBudget {
 
     /// The steps of the whole run, after step `step` was done at `spent` seconds.
     mutating func fit(step: Int, spent: Double, total: Int) -> Int {
-        guard let firstStep else {
-            // The first steps allocate; the clock starts after one.
-            firstStep = step
-            spentAtFirst = spent
-            return total
-        }
-        let done = step - firstStep
-        guard done >= 3, spent - spentBefore < seconds / 5 || done == 3 else { return total }
-        let perStep = (spent - spentAtFirst) / Double(done)
-        let more = max(0, seconds - spent) / max(1e-6, perStep)
+        let taken = spent - self.spent
+        self.spent = spent
+        done += 1
+        guard done > 0 else { return total }
+        let weight = exp(-taken / (Self.memory * seconds))
+        steps = steps * weight + 1
+        stepSeconds = stepSeconds * weight + taken
+        guard done >= Self.fewestSteps else { return total }
+        let more = max(0, seconds - spent) * steps / max(1e-6, stepSeconds)
         return min(limit, step + Int(min(1e9, more)))
     }
 }

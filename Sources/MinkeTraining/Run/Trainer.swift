@@ -153,8 +153,7 @@ public final class Trainer {
             state.wallSeconds = wallBefore + (now - started).wallSeconds
             state.joules = joulesBefore + (now - started).joules
             state.isComplete = state.step >= state.totalSteps || budget?.isSpent(state.trainingSeconds) == true
-            let interval = evaluationInterval
-            if interval > 0, state.step % interval == 0 || state.isComplete {
+            if isEvaluationDue {
                 try evaluate()
                 if let target = options.targetLoss, let loss = state.validationLoss, loss <= target {
                     state.isComplete = true
@@ -192,12 +191,14 @@ public final class Trainer {
     /// Steps in a row that may be skipped before the run gives up.
     private static let mostSkipped = 10
 
-    /// Steps between evaluations, fewer where the options ask for a minimum.
-    private var evaluationInterval: Int {
+    /// Whether to evaluate after the step just done: at the configuration's interval, and as often as the options ask.
+    private var isEvaluationDue: Bool {
         let interval = configuration.evaluationInterval
-        guard options.minimumEvaluations > 0 else { return interval }
+        if interval > 0, state.isComplete || state.step % interval == 0 { return true }
+        guard options.minimumEvaluations > 0 else { return false }
+        // Counted from the last one, since a time budget changes the total from step to step.
         let enough = max(1, state.totalSteps / options.minimumEvaluations)
-        return interval > 0 ? min(interval, enough) : enough
+        return state.isComplete || state.step - (state.evaluatedStep ?? 0) >= enough
     }
 
     private func takeStep() throws {
