@@ -4,7 +4,9 @@ import Testing
 
 struct TimeBudgetTests {
     /// Steps until the end, the seconds that they took, and the highest rate factor of the last ten.
-    private func run(seconds: Double, limit: Int? = nil, cost: (Int) -> Double) -> (steps: Int, spent: Double, rate: Double) {
+    private func run(
+        seconds: Double, limit: Int? = nil, cost: (Int) -> Double
+    ) -> (steps: Int, spent: Double, rate: Double) {
         var budget = TimeBudget(seconds: seconds, spent: 0, limit: limit)
         let schedule = RateSchedule()
         var (step, spent, total, rates) = (0, 0.0, 2000, [Double]())
