@@ -65,7 +65,7 @@ let package = Package(
         .executableTarget(
             name: "MinkeServerCommand",
             dependencies: [
-                "Minke", "MinkeConsole", "MinkeServing",
+                "Minke", "MinkeConsole", "MinkeServing", "MinkeTensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

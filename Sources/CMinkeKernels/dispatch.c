@@ -88,6 +88,12 @@ int minkeCoreCount(void) {
     return count > 0 ? (int)count : 1;
 }
 
+void minkeShareHeap(void) {
+#ifdef __GLIBC__
+    mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
 void minkeTrimHeap(void) {
 #ifdef __GLIBC__
     malloc_trim(0);

@@ -3,6 +3,7 @@ import Logging
 import Minke
 import MinkeConsole
 import MinkeServing
+import MinkeTensors
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
@@ -56,6 +57,7 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var compute: ComputeOptions
 
     func run() async throws {
+        TensorMemory.shareHeap()
         compute.apply()
         let configuration = try network.configuration()
         let pages = try makePages(configuration)

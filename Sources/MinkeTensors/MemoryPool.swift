@@ -130,7 +130,11 @@ public enum TensorMemory {
     /// Gives memory that waits for reuse back to the system.
     public static func releaseUnused() { MemoryPool.shared.releaseUnused() }
 
-    /// The same, and the whole pages that are free within the C library's heap: for a process that has nothing to do.
+    /// Has the process's threads share one heap of the C library, for a server, which allocates in many threads what others
+    /// free: heaps of their own stay in pieces, twice as large as what is in use. To be called before threads start.
+    public static func shareHeap() { minkeShareHeap() }
+
+    /// ``releaseUnused()``, and the whole pages that are free within the C library's heap: for a process that has nothing to do.
     public static func releaseWhenIdle() {
         releaseUnused()
         minkeTrimHeap()

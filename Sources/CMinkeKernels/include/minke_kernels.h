@@ -301,6 +301,9 @@ int minkeISARequestFailed(void);
 /// Processors that this process may run on.
 int minkeCoreCount(void);
 
+/// Has all threads that come allocate from one heap, where the C library would give each its own.
+void minkeShareHeap(void);
+
 /// Gives whole pages that are free within the C library's heap back to the system, where the library can.
 void minkeTrimHeap(void);
 
