@@ -404,11 +404,17 @@ class Checks:
         return holds()
 
 
+def address(text):
+    if not re.match(r"https?://[^/\s]", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no address; wanted: that of a running server, http://127.0.0.1:8080")
+    return text
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--chromium")
     parser.add_argument("--shots", type=Path)
-    parser.add_argument("--server")
+    parser.add_argument("--server", type=address, metavar="URL")
     parser.add_argument("-v", "--verbose", action="store_true")
     arguments = parser.parse_args()
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
