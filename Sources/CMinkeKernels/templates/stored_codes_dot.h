@@ -40,14 +40,9 @@ INLINE Eight dotCodes(const int format, Codes codes, const int8_t *activations) 
     return __builtin_convertvector(sums, Eight);
 }
 
-/// Rows of weights that are multiplied together: these kernels are not bound by loads of activations.
-enum { MostWeights = 1 };
-INLINE int weightsAtOnce(const int format, const int rows) { return (void)format, (void)rows, 1; }
-
-INLINE void dotTile(const int format, const bool wide, const int rows, const int weights, const MinkeStored *w, int64_t n,
-                    const Activations *a, float *sums) {
+INLINE void dotFormat(const int format, const bool wide, const int rows, const MinkeStored *w, int64_t n,
+                      const Activations *a, float *sums) {
     REASSOCIATE
-    (void)weights;
     const uint8_t *b = (const uint8_t *)w->data + n * w->rowBytes;
     Eight totals[DotRows][2];
     Sixteen offsets[DotRows];

@@ -5,13 +5,6 @@
 
 #include <immintrin.h>
 
-/// Rows of weights that are multiplied with so many rows of activations together. It pays where opening a block is cheap,
-/// so that loads of activations are what takes long.
-enum { MostWeights = 2 };
-INLINE int weightsAtOnce(const int format, const int rows) {
-    return rows <= 4 && (format == MinkeStoredQ8_0 || format == MinkeStoredQ6_K) ? 2 : 1;
-}
-
 typedef struct {
     __m512i codes[4];
     __m512 scales, offsets; // one lane per 16 weights
@@ -261,68 +254,40 @@ INLINE OpenBlock turnedQ4K(const uint8_t *b) {
     return o;
 }
 
-/// A block of 256 weights, or `count` of 32, opened and turned.
-INLINE OpenBlock turnedBlock(const int format, const bool wide, const uint8_t *b, int64_t count) {
-    if (format == MinkeStoredQ4_K) return turnedQ4K(b);
-    return turned(wide ? openWideBlock(format, b) : openNarrowBlocks(format, b, 8, count));
-}
-
-/// Adds the products of opened and turned blocks, one each of `weights` rows, whose missing weights have scale zero. What
-/// is loaded of the activations serves all of them: for one row of each, loads would take longer than arithmetic.
-INLINE void addBlocks(const int format, const int rows, const int weights, const OpenBlock *o, const Activations *a,
-                      int64_t s, __m512 sums[][DotRows]) {
-    const CodeRange range = codeRange(format);
+/// Adds the products of one block, opened and turned, whose missing weights have scale zero.
+INLINE void addBlock(const int rows, OpenBlock o, const Activations *a, int64_t s, __m512 *sums) {
     UNROLL for (int i = 0; i < rows; i++) {
         const int8_t *codes = a[i].codes + 256 * s;
-        __m512i dots[MostWeights];
-        UNROLL for (int j = 0; j < weights; j++) dots[j] = _mm512_setzero_si512();
-        UNROLL for (int k = 0; k < 4; k++) {
-            __m512i part = _mm512_loadu_si512(codes + 64 * k);
-            UNROLL for (int j = 0; j < weights; j++) dots[j] = _mm512_dpbusd_epi32(dots[j], o[j].codes[k], part);
-        }
-        __m512 scales = _mm512_loadu_ps(a[i].scales + 16 * s), ofCodes = _mm512_loadu_ps(a[i].sums + 16 * s);
-        if (range.hasMinimum) {
-            UNROLL for (int j = 0; j < weights; j++) {
-                sums[j][i] = _mm512_fnmadd_ps(o[j].offsets, ofCodes, sums[j][i]);
-                sums[j][i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[j]), _mm512_mul_ps(o[j].scales, scales), sums[j][i]);
-            }
-        } else {
-            __m512 zeros = _mm512_mul_ps(ofCodes, _mm512_set1_ps((float)range.zero));
-            UNROLL for (int j = 0; j < weights; j++)
-                sums[j][i] = _mm512_fmadd_ps(_mm512_fmsub_ps(_mm512_cvtepi32_ps(dots[j]), scales, zeros), o[j].scales, sums[j][i]);
-        }
+        __m512i dot = _mm512_setzero_si512();
+        UNROLL for (int k = 0; k < 4; k++) dot = _mm512_dpbusd_epi32(dot, o.codes[k], _mm512_loadu_si512(codes + 64 * k));
+        __m512 scales = _mm512_mul_ps(o.scales, _mm512_loadu_ps(a[i].scales + 16 * s));
+        sums[i] = _mm512_fnmadd_ps(o.offsets, _mm512_loadu_ps(a[i].sums + 16 * s), sums[i]);
+        sums[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), scales, sums[i]);
     }
 }
 
 /// How far ahead of the block at hand weights are fetched: what memory delivers within its latency.
 enum { FetchAhead = 4096 };
 
-/// Products of `weights` rows of blocks, from row `n` on, with `rows` rows of activations: sums[weight][row].
-INLINE void dotTile(const int format, const bool wide, const int rows, const int weights, const MinkeStored *w, int64_t n,
-                    const Activations *a, float *sums) {
-    const uint8_t *first = (const uint8_t *)w->data + n * w->rowBytes;
+INLINE void dotFormat(const int format, const bool wide, const int rows, const MinkeStored *w, int64_t n,
+                      const Activations *a, float *sums) {
+    const uint8_t *row = (const uint8_t *)w->data + n * w->rowBytes;
     const int bytes = (int)(256 / minkeBlockElements(format) * minkeBlockBytes(format));
-    __m512 parts[MostWeights][DotRows];
-    UNROLL for (int j = 0; j < weights; j++)
-        UNROLL for (int i = 0; i < rows; i++) parts[j][i] = _mm512_setzero_ps();
+    __m512 parts[DotRows];
+    UNROLL for (int i = 0; i < rows; i++) parts[i] = _mm512_setzero_ps();
     int64_t whole = w->depth / 256;
-    OpenBlock o[MostWeights];
     for (int64_t s = 0; s < whole; s++) {
-        UNROLL for (int j = 0; j < weights; j++) {
-            const uint8_t *at = first + j * w->rowBytes + s * bytes;
-            UNROLL for (int line = 0; line < bytes; line += 64)
-                _mm_prefetch((const char *)at + FetchAhead + line, _MM_HINT_T0);
-            o[j] = turnedBlock(format, wide, at, 8);
-        }
-        addBlocks(format, rows, weights, o, a, s, parts);
+        UNROLL for (int line = 0; line < bytes; line += 64)
+            _mm_prefetch((const char *)row + s * bytes + FetchAhead + line, _MM_HINT_T0);
+        OpenBlock o = format == MinkeStoredQ4_K ? turnedQ4K(row + s * bytes)
+                      : wide                    ? turned(openWideBlock(format, row + s * bytes))
+                                                : turned(openNarrowBlocks(format, row + s * bytes, 8, 8));
+        addBlock(rows, o, a, s, parts);
     }
-    int64_t left = wide ? 0 : w->depth / 32 - 8 * whole;
-    if (left > 0) {
+    if (!wide) {
         // The rest of a row whose length is no multiple of 256.
-        UNROLL for (int j = 0; j < weights; j++)
-            o[j] = turnedBlock(format, wide, first + j * w->rowBytes + whole * bytes, left);
-        addBlocks(format, rows, weights, o, a, whole, parts);
+        int64_t left = w->depth / 32 - 8 * whole;
+        if (left > 0) addBlock(rows, turned(openNarrowBlocks(format, row + whole * bytes, 8, left)), a, whole, parts);
     }
-    UNROLL for (int j = 0; j < weights; j++)
-        UNROLL for (int i = 0; i < rows; i++) sums[j * rows + i] = _mm512_reduce_add_ps(parts[j][i]);
+    UNROLL for (int i = 0; i < rows; i++) sums[i] = _mm512_reduce_add_ps(parts[i]);
 }

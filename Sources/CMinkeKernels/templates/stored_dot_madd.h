@@ -197,13 +197,8 @@ INLINE void addNarrowBlocks(const int format, const int rows, const uint8_t *b, 
 /// How far ahead of the block at hand weights are fetched.
 enum { FetchAhead = 2048 };
 
-/// Rows of weights that are multiplied together: these kernels are not bound by loads of activations.
-enum { MostWeights = 1 };
-INLINE int weightsAtOnce(const int format, const int rows) { return (void)format, (void)rows, 1; }
-
-INLINE void dotTile(const int format, const bool wide, const int rows, const int weights, const MinkeStored *w, int64_t n,
-                    const Activations *a, float *out) {
-    (void)weights;
+INLINE void dotFormat(const int format, const bool wide, const int rows, const MinkeStored *w, int64_t n,
+                      const Activations *a, float *out) {
     const uint8_t *b = (const uint8_t *)w->data + n * w->rowBytes;
     const int bytes = (int)(256 / minkeBlockElements(format) * minkeBlockBytes(format));
     __m256 sums[DotRows];

@@ -1,5 +1,4 @@
-// Integer dot products of every block format, made from dotTile of stored_dot.h, stored_dot_madd.h
-// or stored_codes_dot.h.
+// Integer dot products of every block format, made from dotFormat of stored_dot.h or stored_codes_dot.h.
 
 /// Where products go: out[i][n] for row i of the activations and row n of the weights, plus base[i][n] if there is one.
 typedef struct {
@@ -11,15 +10,11 @@ typedef struct {
 
 INLINE void dotRange(const int format, const bool wide, const int rows, const MinkeStored *w, int64_t n0, int64_t n1,
                      const Activations *a, const DotTarget *to) {
-    const int most = weightsAtOnce(format, rows);
-    float sums[MostWeights * DotRows];
-    for (int64_t n = n0, weights; n < n1; n += weights) {
-        weights = n1 - n < most ? 1 : most;
-        if (weights > 1) dotTile(format, wide, rows, most, w, n, a, sums);
-        else dotTile(format, wide, rows, 1, w, n, a, sums);
-        for (int64_t j = 0; j < weights; j++)
-            UNROLL for (int i = 0; i < rows; i++)
-                to->out[i * to->outStride + n + j] = sums[j * rows + i] + (to->base ? to->base[i * to->baseStride + n + j] : 0);
+    for (int64_t n = n0; n < n1; n++) {
+        float sums[DotRows];
+        dotFormat(format, wide, rows, w, n, a, sums);
+        UNROLL for (int i = 0; i < rows; i++)
+            to->out[i * to->outStride + n] = sums[i] + (to->base ? to->base[i * to->baseStride + n] : 0);
     }
 }
 
