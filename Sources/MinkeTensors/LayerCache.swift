@@ -76,13 +76,15 @@ public final class LayerCache {
         return blocks[block].pointer + inside * bytesPerToken
     }
 
+    private func newBlock() -> Storage { Storage(bytes: blockBytes, isExact: true) }
+
     /// Adds one row per row of the parts, side by side.
     public func append(_ tensors: [Tensor]) {
         guard let added = tensors.first?.rows else { return }
         precondition(added <= capacity - count, "the cache is full")
         precondition(tensors.map(\.columns) == parts, "the parts of a row have fixed widths")
         ownLastBlock()
-        while blocks.count * rowsPerBlock < count + added { blocks.append(Storage(bytes: blockBytes)) }
+        while blocks.count * rowsPerBlock < count + added { blocks.append(newBlock()) }
         CPU.shared.parallel(added, chunk: Tensor.rowsPerTask) { rows in
             for row in rows { write(tensors, row: row, to: pointer(row: count + row)) }
         }
@@ -103,7 +105,7 @@ public final class LayerCache {
     private func ownLastBlock() {
         let used = count % rowsPerBlock
         guard used > 0, !isKnownUniquelyReferenced(&blocks[count / rowsPerBlock]) else { return }
-        let own = Storage(bytes: blockBytes)
+        let own = newBlock()
         own.pointer.copyMemory(from: blocks[count / rowsPerBlock].pointer, byteCount: used * bytesPerToken)
         blocks[count / rowsPerBlock] = own
     }

@@ -35,8 +35,9 @@ final class MemoryPool: Sendable {
         return (minimum + step - 1) / step * step
     }
 
-    func take(_ bytes: Int) -> (UnsafeMutableRawPointer, capacity: Int) {
-        let capacity = MemoryPool.rounded(bytes)
+    /// - Parameter isExact: without rounding, so that only requests of this very size share it.
+    func take(_ bytes: Int, isExact: Bool) -> (UnsafeMutableRawPointer, capacity: Int) {
+        let capacity = isExact ? max(bytes, 256) : MemoryPool.rounded(bytes)
         let reused = state.withLock { $0.state.free[capacity]?.popLast().map { SendablePointer(raw: $0) } }
         if let reused { return (reused.raw, capacity) }
         guard let pointer = MemoryPool.allocate(capacity) else {
@@ -113,8 +114,10 @@ final class Storage: @unchecked Sendable {
     let pointer: UnsafeMutableRawPointer
     private let capacity: Int
 
-    init(bytes: Int) {
-        (pointer, capacity) = MemoryPool.shared.take(bytes)
+    /// - Parameter isExact: for what is kept long, and counted: memory that served something larger before would stay
+    ///   resident as a whole, up to an eighth more than was asked for.
+    init(bytes: Int, isExact: Bool = false) {
+        (pointer, capacity) = MemoryPool.shared.take(bytes, isExact: isExact)
     }
 
     deinit {
