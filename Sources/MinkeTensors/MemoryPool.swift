@@ -36,7 +36,7 @@ final class MemoryPool: Sendable {
     }
 
     /// - Parameter isExact: without rounding, so that only requests of this very size share it.
-    func take(_ bytes: Int, isExact: Bool) -> (UnsafeMutableRawPointer, capacity: Int) {
+    func take(_ bytes: Int, isExact: Bool = false) -> (UnsafeMutableRawPointer, capacity: Int) {
         let capacity = isExact ? max(bytes, 256) : MemoryPool.rounded(bytes)
         let reused = state.withLock { $0.state.free[capacity]?.popLast().map { SendablePointer(raw: $0) } }
         if let reused { return (reused.raw, capacity) }

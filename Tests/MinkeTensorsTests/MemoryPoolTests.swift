@@ -22,6 +22,21 @@ import Testing
         #expect(pool.reservedBytes == 0)
     }
 
+    @Test(arguments: [40_000, 294_912 + 256])
+    func exactSizesAreTheirOwn(_ bytes: Int) {
+        let pool = MemoryPool()
+        let (rounded, capacity) = pool.take(bytes)
+        #expect(capacity > bytes)
+        pool.giveBack(rounded, capacity: capacity)
+        let (exact, exactCapacity) = pool.take(bytes, isExact: true)
+        #expect(exact != rounded && exactCapacity == bytes)
+        pool.giveBack(exact, capacity: exactCapacity)
+        #expect(pool.take(bytes, isExact: true).0 == exact)
+        pool.giveBack(exact, capacity: exactCapacity)
+        pool.releaseUnused()
+        #expect(pool.reservedBytes == 0)
+    }
+
     @Test func whatIsInUseIsNotReleased() {
         let pool = MemoryPool()
         let blocks = Self.sizes.map { pool.take($0) }
