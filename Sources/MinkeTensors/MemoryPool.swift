@@ -138,6 +138,7 @@ public enum TensorMemory {
     public static func shareHeap() { minkeShareHeap() }
 
     /// ``releaseUnused()``, and the whole pages that are free within the C library's heap: for a process that has nothing to do.
+    /// The heap is the whole process's, whoever else allocates from it.
     public static func releaseWhenIdle() {
         releaseUnused()
         minkeTrimHeap()

@@ -19,13 +19,13 @@ struct TimeBudget {
     /// Steps of this process, less the first: it allocates, and the clock starts after it.
     private var done = -1
     /// Steps and the seconds that they took, older ones counting less.
-    private var steps = 0.0
-    private var stepSeconds = 0.0
+    private var recentSteps = 0.0
+    private var recentSeconds = 0.0
 
     /// Steps before the first fit.
     private static let fewestSteps = 3
     /// Share of the budget after which a step counts by a factor e less.
-    private static let memory = 0.1
+    private static let horizon = 0.1
 
     init(seconds: Double, spent: Double, limit: Int?) {
         self.seconds = seconds
@@ -41,11 +41,11 @@ struct TimeBudget {
         self.spent = spent
         done += 1
         guard done > 0 else { return total }
-        let weight = exp(-taken / (Self.memory * seconds))
-        steps = steps * weight + 1
-        stepSeconds = stepSeconds * weight + taken
+        let weight = exp(-taken / (Self.horizon * seconds))
+        recentSteps = recentSteps * weight + 1
+        recentSeconds = recentSeconds * weight + taken
         guard done >= Self.fewestSteps else { return total }
-        let more = max(0, seconds - spent) * steps / max(1e-6, stepSeconds)
+        let more = max(0, seconds - spent) * recentSteps / max(1e-6, recentSeconds)
         return min(limit, step + Int(min(1e9, more)))
     }
 }
