@@ -3,6 +3,7 @@
 #ifdef __linux__
 #define _GNU_SOURCE
 #include <sched.h>
+#include <sys/syscall.h>
 #endif
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -18,14 +19,26 @@
 
 extern const MinkeKernels minkeKernels_portable;
 #if defined(__x86_64__)
+#if defined(__linux__)
+extern const MinkeKernels minkeKernels_avx512amx;
+#endif
 extern const MinkeKernels minkeKernels_avx512bf16, minkeKernels_avx512vnni, minkeKernels_avx512, minkeKernels_avx2;
 #elif defined(__aarch64__)
 extern const MinkeKernels minkeKernels_neon;
 #endif
 
+#if defined(__x86_64__) && defined(__linux__)
+/// Asks the system for the registers of AMX, which a process has to do before its first tile; threads inherit the answer.
+static bool mayUseTiles(void) {
+    enum { RequestComponent = 0x1023, TileData = 18 };
+    return __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-int8") && __builtin_cpu_supports("amx-bf16") &&
+           syscall(SYS_arch_prctl, RequestComponent, TileData) == 0;
+}
+#endif
+
 /// The tables that this processor can run, best first, null-terminated.
 static const MinkeKernels *const *supported(void) {
-    static const MinkeKernels *list[7];
+    static const MinkeKernels *list[8];
     static _Atomic int ready;
     if (atomic_load_explicit(&ready, memory_order_acquire)) return list;
     // Threads that race here write the same values.
@@ -34,6 +47,9 @@ static const MinkeKernels *const *supported(void) {
     bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (wide && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni")) {
+#if defined(__linux__)
+        if (mayUseTiles()) list[n++] = &minkeKernels_avx512amx;
+#endif
         // Intel's have the instruction, but do less with it than with float multiply-adds.
         bool slow = __builtin_cpu_is("intel");
         list[n++] = slow ? &minkeKernels_avx512vnni : &minkeKernels_avx512bf16;
@@ -105,6 +121,6 @@ int64_t minkeAttentionScratch(int64_t tokens, int64_t keyWidth, int64_t sharedWi
     // An upper bound on what attention.h lays out: panels of keys, values, queries and gradients, and the blocks.
     int64_t t = (tokens + 31) / 32 * 32, w = (keyWidth + sharedWidth + 31) / 32 * 32, v = (valueWidth + 31) / 32 * 32;
     int64_t panels = t * w + t * v + (backward ? 3 * t * w + 2 * t * v + t : 0);
-    int64_t floats = panels + 6 * 56 * 256 + 2 * 56 * 19 * 16 + 2 * 56 * (w + v) + 4096;
+    int64_t floats = panels + 6 * 64 * 256 + 2 * 64 * 19 * 16 + 2 * 64 * (w + v) + 4096;
     return floats * 4;
 }

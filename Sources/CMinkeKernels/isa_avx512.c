@@ -12,6 +12,7 @@
 #define HAS_DOT 0
 #define HAS_BF16 0
 #define HAS_BF16_DOT 0
+#define HAS_AMX 0
 #define HAS_MADD 1
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2,f16c"))), apply_to = function)

@@ -12,6 +12,7 @@
 #define HAS_DOT 0
 #define HAS_BF16 0
 #define HAS_BF16_DOT 0
+#define HAS_AMX 0
 #define HAS_NEON 1
 
 #include "templates/all.h"

@@ -11,6 +11,7 @@
 #define HAS_DOT 0
 #define HAS_BF16 0
 #define HAS_BF16_DOT 0
+#define HAS_AMX 0
 
 #include "templates/all.h"
 

@@ -17,8 +17,8 @@ enum { MinkeFloat32 = 0, MinkeBFloat16 = 1 };
 
 /// Columns of a packed panel of the right-hand operand.
 enum { MinkePanelWidth = 32 };
-/// Rows of a packed strip of the left-hand operand, and the distance between its words: a word's rows fill one cache
-/// line, so that packing stores whole lines.
+/// Rows of a strip of the left-hand operand where its sums are kept in vectors, and the rows that a packed strip has room
+/// for: a word's rows fill one cache line, so that packing stores whole lines.
 enum { MinkeStripHeight = 14, MinkeStripStride = 16 };
 
 /// What a product does with its result.
@@ -43,7 +43,7 @@ typedef struct {
     const float *base;        ///< for MinkeAddFloat32
     int64_t baseStride;
     int32_t mode;
-    int32_t aIsPacked;        ///< A is packed strips of 14 rows: [strips][words][16]
+    int32_t aIsPacked;        ///< A is packed strips of `stripHeight` rows, of packStrips
 } MinkeProduct;
 
 /// Depths whose codes share a scale, in products of codes.
@@ -287,11 +287,12 @@ typedef struct {
     double (*peakBytes)(int64_t repeats); ///< null where products of blocks in integers are
     /// Whether there are dot products of bfloat16, so that panels of it are faster than panels of float.
     bool hasBFloat16Dots;
+    int64_t stripHeight; ///< rows of a packed strip
 } MinkeKernels;
 
 /// The kernels in force: the best the processor has, or those that MINKE_ISA names.
 const MinkeKernels *minkeKernels(void);
-/// Kernels by name ("avx512bf16", "avx512vnni", "avx512", "avx2", "neon", "portable"); null if unknown or not supported here.
+/// Kernels by name ("avx512amx", "avx512bf16", "avx512vnni", "avx512", "avx2", "neon", "portable"); null if unknown or not supported here.
 const MinkeKernels *minkeKernelsNamed(const char *name);
 /// The name at `index` among those this processor supports, best first; null past the end.
 const char *minkeSupportedISA(int index);
@@ -313,12 +314,16 @@ static inline int64_t minkeWords(int64_t depth, int32_t type) { return type == M
 static inline int64_t minkePanelBytes(int64_t depth, int64_t columns, int32_t type) {
     return (columns + 31) / 32 * 32 * minkeWords(depth, type) * 4;
 }
-static inline int64_t minkeStripCount(int64_t rows) { return (rows + 13) / 14; }
-/// First row of strip s when `rows` rows are cut into strips of nearly equal height (at most 14).
-static inline int64_t minkeStripStart(int64_t rows, int64_t s) { return rows * s / minkeStripCount(rows); }
+/// Strips of at most `height` rows, the table's `stripHeight`.
+static inline int64_t minkeStripCount(int64_t rows, int64_t height) { return (rows + height - 1) / height; }
+/// First row of strip s: of whole strips as wide as their words are stored, of lower ones of nearly equal height.
+static inline int64_t minkeStripStart(int64_t rows, int64_t s, int64_t height) {
+    if (height < MinkeStripStride) return rows * s / minkeStripCount(rows, height);
+    return s * height < rows ? s * height : rows;
+}
 /// Bytes of A[M,K] as packed strips.
-static inline int64_t minkeStripBytes(int64_t depth, int64_t rows, int32_t type) {
-    return minkeStripCount(rows) * MinkeStripStride * minkeWords(depth, type) * 4;
+static inline int64_t minkeStripBytes(int64_t depth, int64_t rows, int32_t type, int64_t height) {
+    return minkeStripCount(rows, height) * MinkeStripStride * minkeWords(depth, type) * 4;
 }
 /// Columns of what mixing values of width `rank` writes.
 static inline int64_t minkeMixedColumns(int64_t rank) { return (rank + 31) / 32 * 32; }

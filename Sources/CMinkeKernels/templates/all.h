@@ -1,6 +1,10 @@
 // Everything one instruction set compiles.
 #include "vector.h"
 
+#if HAS_AMX
+#include "tiles.h"
+
+#endif
 #include "product.h"
 
 #include "packing.h"

@@ -1,10 +1,16 @@
 // Blocked causal attention of one head: no T×T matrix, softmax renormalised block by block
 // (FlashAttention-2, arXiv 2307.08691), with different widths of keys and values.
 
-enum { QueryBlock = 56, KeyBlock = 256 };
+enum { KeyBlock = 256 };
+/// Queries of a block, and those that see the same keys: rows that are multiplied together.
+#if HAS_AMX
+enum { QueryBlock = 64, CausalRows = BlockRows };
+#else
+enum { QueryBlock = 56, CausalRows = MinkeStripHeight };
+#endif
 
 /// The type of everything inside: bfloat16 is multiplied as such only where that is fast.
-INLINE int32_t innerType(int32_t type) { return HAS_BF16_DOT ? type : MinkeFloat32; }
+INLINE int32_t innerType(int32_t type) { return HAS_BF16_DOT || HAS_AMX ? type : MinkeFloat32; }
 
 /// Where the parts of the scratch memory lie.
 typedef struct {
@@ -34,7 +40,7 @@ static void layOut(AttentionScratch *s, const MinkeAttention *p, bool backward) 
     s->words = minkeWords(p->keyWidth, s->type) + minkeWords(p->sharedWidth, s->type);
     int64_t t = roundedUp(tokens, 32), w = roundedUp(width, 32), v = roundedUp(valueWidth, 32);
     int64_t b = backward ? t : 0;
-    int64_t strip = minkeStripBytes(QueryBlock, KeyBlock, MinkeFloat32) / 4;
+    int64_t strip = minkeStripBytes(QueryBlock, KeyBlock, MinkeFloat32, StripHeight) / 4;
     struct { void **at; int64_t floats; } parts[] = {
         {(void **)&s->keys, t * w}, {(void **)&s->values, t * v}, {(void **)&s->keyRows, b * w},
         {(void **)&s->queryRows, b * w}, {(void **)&s->gradRows, b * v}, {(void **)&s->dKeys, b * width},
@@ -80,8 +86,8 @@ static void multiplyCausal(int32_t type, const void *left, int64_t leftStride, c
                    .panelBytes = words * MinkePanelWidth * 4, .words = words,
                    .half = type == MinkeBFloat16 && depth % 2 != 0, .out = out, .outStride = KeyBlock,
                    .mode = MinkeStoreFloat32, .columns = KeyBlock};
-    for (int64_t r = 0; r < rows; r += MinkeStripHeight) {
-        int64_t end = smaller(r + MinkeStripHeight, rows);
+    for (int64_t r = 0; r < rows; r += CausalRows) {
+        int64_t end = smaller(r + CausalRows, rows);
         int64_t last = smaller(i0 + end, j0 + KeyBlock);
         if (last > j0) multiplyRows(&block, type, r, end, 0, (last - j0 + 31) / 32);
     }
@@ -96,8 +102,8 @@ static void mixCausal(const MinkeAttention *p, int32_t type, const void *left, c
                    .b = (const char *)panels + j0 / perWord * MinkePanelWidth * 4,
                    .panelBytes = panelWords * MinkePanelWidth * 4, .out = out, .outStride = columns, .base = out,
                    .baseStride = columns, .mode = MinkeAddFloat32, .columns = columns};
-    for (int64_t r = 0; r < rows; r += MinkeStripHeight) {
-        int64_t end = smaller(r + MinkeStripHeight, rows);
+    for (int64_t r = 0; r < rows; r += CausalRows) {
+        int64_t end = smaller(r + CausalRows, rows);
         int64_t keys = smaller(smaller(i0 + end, j0 + KeyBlock), p->tokens) - j0;
         if (keys <= 0) continue;
         block.words = minkeWords(keys, type);
@@ -107,7 +113,7 @@ static void mixCausal(const MinkeAttention *p, int32_t type, const void *left, c
 
 /// Width to which a row of weights is filled so that whole words and whole strips of it may be read.
 INLINE int64_t filledWidth(int64_t i0, int64_t rows, int64_t r, int64_t j0, int64_t j1) {
-    int64_t last = smaller(i0 + smaller(r / MinkeStripHeight * MinkeStripHeight + MinkeStripHeight, rows), j1);
+    int64_t last = smaller(i0 + smaller(r / CausalRows * CausalRows + CausalRows, rows), j1);
     return smaller(roundedUp(last - j0, 2), KeyBlock);
 }
 
@@ -164,6 +170,9 @@ static void attentionForward(const MinkeAttention *p) {
             });
         }
     }
+#if HAS_AMX
+    releaseTiles();
+#endif
 }
 
 /// P = exp(S·scale − logSumExp), dS = P ⊙ (dP − delta)·scale, both in the inner type.
@@ -190,7 +199,7 @@ INLINE void softmaxBackwardBlock(const int T, const MinkeAttention *p, Attention
 /// sums[keys j0..<j1] += leftᵀ·B over the queries of one block.
 static void accumulateKeys(const MinkeAttention *p, int32_t type, const void *left, void *strips, const float *panels,
                            int64_t columns, int64_t i0, int64_t rows, int64_t j0, int64_t j1, float *sums) {
-    int64_t keys = j1 - j0, count = minkeStripCount(keys), perWord = type == MinkeBFloat16 ? 2 : 1;
+    int64_t keys = j1 - j0, count = minkeStripCount(keys, StripHeight), perWord = type == MinkeBFloat16 ? 2 : 1;
     packStrips(left, type, KeyBlock, 0, keys, rows, strips, type, 0, count);
     Block block = {.a = strips, .aWordBytes = MinkeStripStride * 4,
                    .b = (const char *)panels + i0 / perWord * MinkePanelWidth * 4,
@@ -253,6 +262,9 @@ static void attentionBackward(const MinkeAttention *p) {
             memcpy(p->dKShared + t * p->sharedWidth, s.dKeys + t * width + p->keyWidth, (size_t)p->sharedWidth * 4);
         convert(s.dValues + t * valueWidth, MinkeFloat32, advanced(p->dV, t * p->dVStride, p->type), p->type, valueWidth);
     }
+#if HAS_AMX
+    releaseTiles();
+#endif
 }
 
 // One query over a chunk of cached rows. Multi-head attention: each head has keys and values of its own.

@@ -126,9 +126,30 @@ INLINE __m512i wordsOfRows(const int width, const __m512i *rows) {
     return _mm512_mask_blend_epi16(0xAAAAAAAA, first, _mm512_slli_epi32(second, 16));
 }
 
+#if HAS_AMX
+/// Words of 32 columns as two times 16 rows of A, as tiles of 16 words; the words that fill none follow with as many a row.
+static void tilesOfWords(char *block, int64_t words) {
+    _Alignas(64) uint32_t from[MinkeCodeBlock / 4][MinkePanelWidth];
+    memcpy(from, block, (size_t)words * sizeof from[0]);
+    for (int side = 0; side < MinkePanelWidth; side += TileRows)
+        for (int64_t word = 0; word < words; word += TileWords) {
+            int64_t count = words - word < TileWords ? words - word : TileWords;
+            Words tile[TileWords] = {0};
+            for (int64_t j = 0; j < count; j++) tile[j] = *(const Words *)(from[word + j] + side);
+            transpose16(tile);
+            char *to = block + side * words * 4 + word * TileRows * 4;
+            for (int64_t r = 0; r < TileRows; r++) {
+                if (count == TileWords) *(Words *)(to + r * 64) = tile[r];
+                else memcpy(to + r * count * 4, tile + r, (size_t)count * 4);
+            }
+        }
+}
+#endif
+
 /// One block of `count` rows (at most 128) of 32 columns, those that the mask names.
 INLINE void packCodeBlock(const void *x, const int type, const int width, int64_t stride, int64_t row0, int64_t column,
-                          int64_t count, __mmask32 mask, const bool isLeft, char *to) {
+                          int64_t count, __mmask32 mask, const bool isLeft, char *block) {
+    char *to = block;
     __m512i top[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
     for (int64_t r = 0; r < count; r++) {
         Floats pair[2];
@@ -166,6 +187,9 @@ INLINE void packCodeBlock(const void *x, const int type, const int width, int64_
         _mm512_storeu_si512(to + 64 * v, _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(sums[v], 7)));
         _mm512_storeu_si512(to + 128 + 64 * v, pairInOrder(type, v, (__m512i)scale[0], (__m512i)scale[1]));
     }
+#if HAS_AMX
+    if (width == MinkeCodes8 && isLeft) tilesOfWords(block, (to - block) / (MinkePanelWidth * 4));
+#endif
 }
 
 #else

@@ -132,6 +132,10 @@ INLINE void codeTile(const Block *block, const int width, const bool packed, int
 
 #endif
 
+#if HAS_AMX
+#include "code_tiles.h"
+#endif
+
 /// Rows [row0, row1), cut into nearly equal tiles, against one panel. Packed rows lie in one strip.
 INLINE void multiplyCodeRows(const MinkeCodeProduct *p, const int width, const bool packed, int64_t row0, int64_t row1,
                              int64_t panel) {
@@ -139,12 +143,22 @@ INLINE void multiplyCodeRows(const MinkeCodeProduct *p, const int width, const b
                    .mode = p->mode, .columns = p->columns};
     int64_t panelBytes = minkeCodePanelBytes(p->depth, width);
     int64_t count = row1 - row0, tiles = (count + CodeRows - 1) / CodeRows;
+#if HAS_AMX
+    // Whole blocks, and what remains, so that the registers seldom change their shape.
+    if (width == MinkeCodes8) tiles = (count + BlockRows - 1) / BlockRows;
+#endif
     bool inParts = p->mode != MinkeStoreBFloat16 && p->depth > CodeDepth + CodeDepth / 2;
     int64_t step = inParts ? CodeDepth : p->depth;
     for (int64_t depth = 0; depth < p->depth; depth += step) {
         int64_t first = depth / MinkeCodeBlock;
         for (int64_t t = 0; t < tiles; t++) {
             int64_t row = row0 + count * t / tiles, rows = row0 + count * (t + 1) / tiles - row;
+#if HAS_AMX
+            if (width == MinkeCodes8) {
+                row = row0 + t * BlockRows;
+                rows = row + BlockRows < row1 ? BlockRows : row1 - row;
+            }
+#endif
             CodeOperands o = {.rowBytes = p->aRowBytes, .rowScales = minkeCodeBlocks(p->depth),
                               .b = (const char *)p->b + panel * panelBytes + first * codeBlockBytes(width),
                               .depth = depth + step < p->depth ? step : p->depth - depth};
@@ -155,6 +169,12 @@ INLINE void multiplyCodeRows(const MinkeCodeProduct *p, const int width, const b
                 o.a = (const char *)p->a + row * p->aRowBytes + depth * width;
                 o.scales = p->aScales + row * o.rowScales + first;
             }
+#if HAS_AMX
+            if (width == MinkeCodes8) {
+                codeBlock(&block, packed, (int)rows, row, panel * MinkePanelWidth, o);
+                continue;
+            }
+#endif
             codeTile(&block, width, packed, (int)rows, row, panel * MinkePanelWidth, o);
         }
         block.mode = MinkeAddFloat32;
@@ -192,4 +212,7 @@ INLINE void multiplyCodesOf(const MinkeCodeProduct *p, const int width, int64_t 
 /// Rows [row0, row1) against panels [panel0, panel1).
 static void multiplyCodes(const MinkeCodeProduct *p, int64_t row0, int64_t row1, int64_t panel0, int64_t panel1) {
     WITH_CODES(p->width, W, multiplyCodesOf(p, W, row0, row1, panel0, panel1));
+#if HAS_AMX
+    releaseTiles();
+#endif
 }

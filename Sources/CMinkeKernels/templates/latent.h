@@ -226,6 +226,10 @@ static void scoreWidened(const MinkeLatentChunk *p, float *scores) {
 }
 #endif
 
+#if HAS_AMX
+#include "latent_tiles.h"
+#endif
+
 INLINE void attendTyped(const int type, const MinkeLatentChunk *p) {
     _Alignas(64) float scores[MinkeCacheChunk * Lanes];
     int64_t size = type == MinkeBFloat16 ? 2 : 4, rowBytes = p->stride * size, words = minkeWords(p->width, type), t = 0;
@@ -262,7 +266,12 @@ INLINE void attendTyped(const int type, const MinkeLatentChunk *p) {
         }
 }
 
-static void attendLatents(const MinkeLatentChunk *p) { WITH_TYPE(p->type, T, attendTyped(T, p)); }
+static void attendLatents(const MinkeLatentChunk *p) {
+#if HAS_AMX
+    if (p->type == MinkeBFloat16 && p->width % MixRows == 0) return attendByTiles(p);
+#endif
+    WITH_TYPE(p->type, T, attendTyped(T, p));
+}
 
 static void mergeChunks(const float *mixed, int64_t mixedStride, const float *tops, const float *sums,
                         int64_t sumStride, int64_t chunks, int64_t width, float *out) {

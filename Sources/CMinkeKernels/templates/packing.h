@@ -151,19 +151,51 @@ static void packDirect(const void *x, int32_t type, int64_t stride, const int32_
     }));
 }
 
+#if HAS_AMX
+/// Words [start, end) of one strip of bfloat16 as tiles (product_tiles.h). Rows past the strip are never read.
+INLINE void packTiles(const void *y, const int type, int64_t stride, const int32_t *rows, int64_t at, int64_t height,
+                      bool isWide, int64_t k, int64_t start, int64_t end, uint32_t *strip) {
+    for (int64_t i = start; i < end; i += TileWords) {
+        Words tile[TileWords] = {0};
+        int64_t count = end - i < TileWords ? end - i : TileWords;
+        for (int64_t j = 0; j < count; j++) {
+            const void *first, *second;
+            rowsOfWord(y, type, stride, rows, i + j, k, MinkeBFloat16, &first, &second);
+            packWords((uint32_t *)(tile + j), first, second, at, isWide ? MinkeStripStride : height, MinkeStripStride, type,
+                      MinkeBFloat16, false);
+        }
+        transpose16(tile);
+        uint32_t *to = strip + i * TileRows;
+        for (int64_t r = 0; r < TileRows; r++) {
+            if (count == TileWords) *(Words *)(to + r * TileWords) = tile[r];
+            else memcpy(to + r * count, tile + r, (size_t)count * 4);
+        }
+    }
+}
+#endif
+
 static void packStrips(const void *y, int32_t type, int64_t stride, const int32_t *rows, int64_t m, int64_t k,
                        void *strips, int32_t stripType, int64_t strip0, int64_t strip1) {
     int64_t words = minkeWords(k, stripType);
     WITH_TYPE(type, T, WITH_TYPE(stripType, P, {
         for (int64_t start = 0; start < words; start += WordsPerChunk)
             for (int64_t s = strip0; s < strip1; s++) {
-                int64_t at = minkeStripStart(m, s), height = minkeStripStart(m, s + 1) - at;
-                for (int64_t i = start; i < start + WordsPerChunk && i < words; i++) {
+                int64_t at = minkeStripStart(m, s, StripHeight), height = minkeStripStart(m, s + 1, StripHeight) - at;
+                int64_t end = start + WordsPerChunk < words ? start + WordsPerChunk : words;
+                // A whole line where the row has that many values; what lies past the strip is never read.
+                bool isWide = at + MinkeStripStride <= m;
+#if HAS_AMX
+                if (P == MinkeBFloat16) {
+                    packTiles(y, T, stride, rows, at, height, isWide, k, start, end,
+                              (uint32_t *)strips + s * words * MinkeStripStride);
+                    continue;
+                }
+#endif
+                for (int64_t i = start; i < end; i++) {
                     const void *first, *second;
                     rowsOfWord(y, T, stride, rows, i, k, P, &first, &second);
-                    // A whole line where the row has that many values; what lies past the strip is never read.
                     packWords((uint32_t *)strips + (s * words + i) * MinkeStripStride, first, second, at,
-                              at + MinkeStripStride <= m ? MinkeStripStride : height, MinkeStripStride, T, P, false);
+                              isWide ? MinkeStripStride : height, MinkeStripStride, T, P, false);
                 }
             }
     }));

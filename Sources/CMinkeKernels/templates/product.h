@@ -149,19 +149,32 @@ INLINE void strip(const Block *block, const int type, const bool packed, int hei
     }
 }
 
+/// Rows of a packed strip.
+#if HAS_AMX
+enum { StripHeight = 16 };
+#include "product_tiles.h"
+#else
+enum { StripHeight = MinkeStripHeight };
+#endif
+
 /// Rows [row0, row1) against panels [panel0, panel1); A row-major.
 static __attribute__((noinline)) void multiplyRows(const Block *whole, const int32_t type, int64_t row0, int64_t row1,
                                                    int64_t panel0, int64_t panel1) {
     Block part = *whole;
-    int64_t strips = minkeStripCount(row1 - row0);
+    int64_t strips = minkeStripCount(row1 - row0, MinkeStripHeight);
     bool inParts = part.mode != MinkeStoreBFloat16 && part.words > DepthBlock + DepthBlock / 2;
     int64_t step = inParts ? DepthBlock : part.words;
     for (int64_t word0 = 0; word0 < whole->words; word0 += step) {
         int64_t words = word0 + step < whole->words ? step : whole->words - word0;
         part.half = whole->half && word0 + words == whole->words;
+#if HAS_AMX
+        if (type == MinkeBFloat16) multiplyByTiles(&part, false, row0, row1, panel0, panel1, word0, words);
+        else
+#endif
         for (int64_t panel = panel0; panel < panel1; panel++)
             for (int64_t s = 0; s < strips; s++) {
-                int64_t first = row0 + minkeStripStart(row1 - row0, s), end = row0 + minkeStripStart(row1 - row0, s + 1);
+                int64_t first = row0 + minkeStripStart(row1 - row0, s, MinkeStripHeight);
+                int64_t end = row0 + minkeStripStart(row1 - row0, s + 1, MinkeStripHeight);
                 const char *a = whole->a + first * whole->aRowBytes + word0 * 4;
                 WITH_TYPE(type, T, strip(&part, T, false, (int)(end - first), first, panel, a, word0, words));
             }
@@ -181,9 +194,15 @@ static __attribute__((noinline)) void multiplyStrips(const Block *whole, const i
     part.half = false; // packed strips hold zero in the missing half
     for (int64_t word0 = 0; word0 < whole->words; word0 += step) {
         int64_t words = word0 + step < whole->words ? step : whole->words - word0;
+#if HAS_AMX
+        if (type == MinkeBFloat16)
+            multiplyByTiles(&part, true, minkeStripStart(rows, strip0, StripHeight), minkeStripStart(rows, strip1, StripHeight),
+                            panel0, panel1, word0, words);
+        else
+#endif
         for (int64_t panel = panel0; panel < panel1; panel++)
             for (int64_t s = strip0; s < strip1; s++) {
-                int64_t first = minkeStripStart(rows, s), end = minkeStripStart(rows, s + 1);
+                int64_t first = minkeStripStart(rows, s, StripHeight), end = minkeStripStart(rows, s + 1, StripHeight);
                 const char *a = whole->a + s * stripBytes + word0 * MinkeStripStride * 4;
                 WITH_TYPE(type, T, strip(&part, T, true, (int)(end - first), first, panel, a, word0, words));
             }
@@ -209,4 +228,7 @@ static void productFloat32(const MinkeProduct *p, int64_t row0, int64_t row1, in
 
 static void productBFloat16(const MinkeProduct *p, int64_t row0, int64_t row1, int64_t panel0, int64_t panel1) {
     product(p, MinkeBFloat16, row0, row1, panel0, panel1);
+#if HAS_AMX
+    releaseTiles();
+#endif
 }

@@ -180,6 +180,18 @@ static void productBytes(const uint8_t *codes, const float *scales, int32_t form
                          const float *base, int64_t baseStride) {
     (void)format;
     int64_t blocks = minkeByteBlocks(depth), count = row1 - row0, tiles = (count + ByteTileRows - 1) / ByteTileRows;
+#if HAS_AMX
+    Block block = {.out = out, .outStride = outStride, .base = base, .baseStride = baseStride,
+                   .mode = base ? MinkeAddFloat32 : MinkeStoreFloat32, .columns = columns};
+    for (int64_t row = row0; row < row1; row += BlockRows) {
+        CodeOperands o = {.a = (const char *)codes + row * blocks * MinkeByteBlock, .scales = scales + row * blocks,
+                          .rowBytes = blocks * MinkeByteBlock, .rowScales = blocks, .b = panel,
+                          .depth = blocks * MinkeByteBlock};
+        codeBlock(&block, false, row + BlockRows < row1 ? BlockRows : (int)(row1 - row), row, 0, o);
+    }
+    releaseTiles();
+    return;
+#endif
     for (int64_t t = 0; t < tiles; t++) {
         int64_t row = row0 + count * t / tiles;
         const uint8_t *a = codes + row * blocks * MinkeByteBlock;

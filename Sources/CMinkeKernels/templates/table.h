@@ -16,7 +16,9 @@ static double peakFloat32(int64_t repeats) {
 }
 
 static double peakBFloat16(int64_t repeats) {
-#if HAS_BF16_DOT
+#if HAS_AMX
+    return peakTiles(false, repeats);
+#elif HAS_BF16_DOT
     enum { Count = 24 };
     __m512 sums[Count];
     __m512i x = _mm512_set1_epi16(0x3F00);
@@ -61,6 +63,9 @@ static double peakBytes(int64_t repeats) {
 
 #if HAS_DOT
 static double peakBytes(int64_t repeats) {
+#if HAS_AMX
+    return peakTiles(true, repeats);
+#else
     enum { Count = 24 };
     __m512i sums[Count], x = _mm512_set1_epi8(1);
     for (int i = 0; i < Count; i++) sums[i] = _mm512_setzero_si512();
@@ -74,6 +79,7 @@ static double peakBytes(int64_t repeats) {
     volatile int sink = total;
     (void)sink;
     return (double)repeats * Count * 128;
+#endif
 }
 #endif
 
@@ -142,5 +148,6 @@ const MinkeKernels TABLE(ISA) = {
     .axpby = axpby,
     .peakFloat32 = peakFloat32,
     .peakBFloat16 = peakBFloat16,
-    .hasBFloat16Dots = HAS_BF16_DOT,
+    .hasBFloat16Dots = HAS_BF16_DOT || HAS_AMX,
+    .stripHeight = StripHeight,
 };

@@ -20,7 +20,7 @@ extension Product {
     /// Largest product, in elements of the result, that one task does alone.
     private static let largestAlone = 1 << 18
     /// Strips of the left operand that one task takes of a larger one.
-    private static let stripsPerTask = 5
+    private static let stripsPerTask = 6
 
     /// out (+)= yᵀ·x over each range of rows.
     static func outer(_ y: Tensor, _ x: Tensor, _ products: [Outer]) {
@@ -60,7 +60,9 @@ extension Product {
             if !parts.isEmpty { partials.append((product.out, parts)) }
         }
         let depth = chunks.map(\.rows.count).max() ?? 0
-        let stripBytes = (Int(minkeStripBytes(Int64(depth), Int64(y.columns), y.type.code)) + 63) / 64 * 64
+        let stripHeight = CPU.shared.kernels.stripHeight
+        let stripBytes =
+            (Int(minkeStripBytes(Int64(depth), Int64(y.columns), y.type.code, stripHeight)) + 63) / 64 * 64
         let panelBytes = Int(minkePanelBytes(Int64(depth), Int64(x.columns), y.type.code))
         CPU.shared.parallel(chunks.count) { task in
             let scratch = Storage(bytes: stripBytes + panelBytes)
@@ -86,7 +88,7 @@ extension Product {
     ) {
         let kernels = CPU.shared.kernels
         let depth = Int64(chunk.rows.count)
-        let stripCount = minkeStripCount(Int64(y.columns))
+        let stripCount = minkeStripCount(Int64(y.columns), kernels.stripHeight)
         let panelCount = (x.columns + 31) / 32
         kernels.packDirect(
             x.pointer(row: chunk.rows.lowerBound), x.type.code, Int64(x.stride), nil, Int64(x.columns), depth, panels,
@@ -124,9 +126,10 @@ extension Product {
         let type = y.type
         let first = outer.rows.lowerBound
         let depth = outer.rows.count
-        let strips = Storage(bytes: Int(minkeStripBytes(Int64(depth), Int64(y.columns), type.code)))
+        let stripHeight = cpu.kernels.stripHeight
+        let strips = Storage(bytes: Int(minkeStripBytes(Int64(depth), Int64(y.columns), type.code, stripHeight)))
         let panels = Storage(bytes: Int(minkePanelBytes(Int64(depth), Int64(x.columns), type.code)))
-        let stripCount = Int(minkeStripCount(Int64(y.columns)))
+        let stripCount = Int(minkeStripCount(Int64(y.columns), stripHeight))
         let panelCount = (x.columns + 31) / 32
         let packEach = 4
         let stripTasks = (stripCount + packEach - 1) / packEach
