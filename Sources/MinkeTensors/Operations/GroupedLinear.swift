@@ -59,14 +59,15 @@ extension Tape {
     private static func multiplyGroups(
         _ x: Tensor, _ weight: Parameter, transposed: Bool, into out: Tensor, offsets: [Int], inCodes: Bool
     ) {
-        // Blocks of rows of one group each, in order.
+        // Blocks of rows of one group each, in order, nearly equal and of whole blocks of the kernels.
         var blocks: [(group: Int, rows: Range<Int>)] = []
+        let (rowsPerTask, step) = (Product.rowsPerTask, 2 * Int(CPU.shared.kernels.stripHeight))
         for group in 0..<offsets.count - 1 {
             let (first, end) = (offsets[group], offsets[group + 1])
-            let parts = (end - first + Product.rowsPerTask - 1) / Product.rowsPerTask
-            for part in 0..<parts {
-                blocks.append(
-                    (group, first + (end - first) * part / parts..<first + (end - first) * (part + 1) / parts))
+            let parts = max(1, (end - first + rowsPerTask - 1) / rowsPerTask)
+            let each = ((end - first + parts - 1) / parts + step - 1) / step * step
+            for row in stride(from: first, to: end, by: max(each, 1)) {
+                blocks.append((group, row..<min(end, row + each)))
             }
         }
         let panelCount = (out.columns + 31) / 32

@@ -3,7 +3,8 @@ import CMinkeKernels
 /// Matrix products of a whole tensor with packed panels, split over the threads.
 enum Product {
     /// Rows of the left operand that one task takes: they stay in the second-level cache while all panels pass.
-    static let rowsPerTask = 112
+    /// Whole blocks of the kernels.
+    static var rowsPerTask: Int { 8 * Int(CPU.shared.kernels.stripHeight) }
     /// Panels that one task takes when there are few rows.
     static let panelsPerTask = 4
 
@@ -63,6 +64,7 @@ enum Product {
 
     /// Runs `body` over rows and panels cut into tasks.
     static func parallel(rows: Int, panels: Int, _ body: (Range<Int>, Range<Int>) -> Void) {
+        let rowsPerTask = rowsPerTask
         let rowTasks = (rows + rowsPerTask - 1) / rowsPerTask
         // Few rows: the panels are split as well.
         let panelsEach = rowTasks >= CPU.shared.threadCount * 2 ? panels : min(panels, panelsPerTask)
