@@ -38,7 +38,8 @@ public final class CPU: @unchecked Sendable {
         set { if newValue != pool.width { pool.resize(to: newValue) } }
     }
 
-    /// The instruction set of the kernels in force: `avx512bf16`, `avx512vnni`, `avx512`, `avx2`, `neon` or `portable`.
+    /// The instruction set of the kernels in force: `avx512amx`, `avx512bf16`, `avx512vnni`, `avx512`, `avx2`, `neon` or
+    /// `portable`.
     public var instructionSet: String { String(cString: kernels.name) }
 
     /// The instruction sets that this processor supports, best first.

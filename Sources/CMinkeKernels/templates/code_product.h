@@ -134,31 +134,31 @@ INLINE void codeTile(const Block *block, const int width, const bool packed, int
 
 #if HAS_AMX
 #include "code_tiles.h"
+
+INLINE int64_t codeTileRows(const int width) { return width == MinkeCodes8 ? BlockRows : CodeRows; }
+
+INLINE void codeTileFor(const Block *block, const int width, const bool packed, int rows, int64_t row, int64_t column,
+                        CodeOperands o) {
+    if (width == MinkeCodes8) codeBlock(block, packed, rows, row, column, o);
+    else codeTile(block, width, packed, rows, row, column, o);
+}
+#else
+#define codeTileRows(width) CodeRows
+#define codeTileFor codeTile
 #endif
 
-/// Rows [row0, row1), cut into nearly equal tiles, against one panel. Packed rows lie in one strip.
+/// Rows [row0, row1) against one panel. Packed rows lie in one strip.
 INLINE void multiplyCodeRows(const MinkeCodeProduct *p, const int width, const bool packed, int64_t row0, int64_t row1,
                              int64_t panel) {
     Block block = {.out = p->out, .outStride = p->outStride, .base = p->base, .baseStride = p->baseStride,
                    .mode = p->mode, .columns = p->columns};
     int64_t panelBytes = minkeCodePanelBytes(p->depth, width);
-    int64_t count = row1 - row0, tiles = (count + CodeRows - 1) / CodeRows;
-#if HAS_AMX
-    // Whole blocks, and what remains, so that the registers seldom change their shape.
-    if (width == MinkeCodes8) tiles = (count + BlockRows - 1) / BlockRows;
-#endif
     bool inParts = p->mode != MinkeStoreBFloat16 && p->depth > CodeDepth + CodeDepth / 2;
     int64_t step = inParts ? CodeDepth : p->depth;
     for (int64_t depth = 0; depth < p->depth; depth += step) {
         int64_t first = depth / MinkeCodeBlock;
-        for (int64_t t = 0; t < tiles; t++) {
-            int64_t row = row0 + count * t / tiles, rows = row0 + count * (t + 1) / tiles - row;
-#if HAS_AMX
-            if (width == MinkeCodes8) {
-                row = row0 + t * BlockRows;
-                rows = row + BlockRows < row1 ? BlockRows : row1 - row;
-            }
-#endif
+        for (int64_t row = row0; row < row1; row += codeTileRows(width)) {
+            int64_t rows = row + codeTileRows(width) < row1 ? codeTileRows(width) : row1 - row;
             CodeOperands o = {.rowBytes = p->aRowBytes, .rowScales = minkeCodeBlocks(p->depth),
                               .b = (const char *)p->b + panel * panelBytes + first * codeBlockBytes(width),
                               .depth = depth + step < p->depth ? step : p->depth - depth};
@@ -169,13 +169,7 @@ INLINE void multiplyCodeRows(const MinkeCodeProduct *p, const int width, const b
                 o.a = (const char *)p->a + row * p->aRowBytes + depth * width;
                 o.scales = p->aScales + row * o.rowScales + first;
             }
-#if HAS_AMX
-            if (width == MinkeCodes8) {
-                codeBlock(&block, packed, (int)rows, row, panel * MinkePanelWidth, o);
-                continue;
-            }
-#endif
-            codeTile(&block, width, packed, (int)rows, row, panel * MinkePanelWidth, o);
+            codeTileFor(&block, width, packed, (int)rows, row, panel * MinkePanelWidth, o);
         }
         block.mode = MinkeAddFloat32;
         block.base = p->out;

@@ -134,6 +134,26 @@ static void packBytes(const MinkeStored *w, int64_t n, int64_t n0, void *panel) 
     }
 }
 
+#if HAS_AMX
+/// out[row][0 ..< columns] = x[row]·panel (+ base) for quantised rows [row0, row1), columns at most 32. Rows and panels are
+/// laid out as those of products of codes.
+static void productBytes(const uint8_t *codes, const float *scales, int32_t format, int64_t depth, int64_t row0,
+                         int64_t row1, const void *panel, int64_t columns, float *out, int64_t outStride,
+                         const float *base, int64_t baseStride) {
+    (void)format;
+    int64_t blocks = minkeByteBlocks(depth);
+    Block block = {.out = out, .outStride = outStride, .base = base, .baseStride = baseStride,
+                   .mode = base ? MinkeAddFloat32 : MinkeStoreFloat32, .columns = columns};
+    for (int64_t row = row0; row < row1; row += BlockRows) {
+        CodeOperands o = {.a = (const char *)codes + row * blocks * MinkeByteBlock, .scales = scales + row * blocks,
+                          .rowBytes = blocks * MinkeByteBlock, .rowScales = blocks, .b = panel,
+                          .depth = blocks * MinkeByteBlock};
+        codeBlock(&block, false, row + BlockRows < row1 ? BlockRows : (int)(row1 - row), row, 0, o);
+    }
+    releaseTiles();
+}
+#else
+
 /// Rows of activations in one tile: their integer and float sums fill the registers.
 enum { ByteTileRows = 7 };
 
@@ -180,18 +200,6 @@ static void productBytes(const uint8_t *codes, const float *scales, int32_t form
                          const float *base, int64_t baseStride) {
     (void)format;
     int64_t blocks = minkeByteBlocks(depth), count = row1 - row0, tiles = (count + ByteTileRows - 1) / ByteTileRows;
-#if HAS_AMX
-    Block block = {.out = out, .outStride = outStride, .base = base, .baseStride = baseStride,
-                   .mode = base ? MinkeAddFloat32 : MinkeStoreFloat32, .columns = columns};
-    for (int64_t row = row0; row < row1; row += BlockRows) {
-        CodeOperands o = {.a = (const char *)codes + row * blocks * MinkeByteBlock, .scales = scales + row * blocks,
-                          .rowBytes = blocks * MinkeByteBlock, .rowScales = blocks, .b = panel,
-                          .depth = blocks * MinkeByteBlock};
-        codeBlock(&block, false, row + BlockRows < row1 ? BlockRows : (int)(row1 - row), row, 0, o);
-    }
-    releaseTiles();
-    return;
-#endif
     for (int64_t t = 0; t < tiles; t++) {
         int64_t row = row0 + count * t / tiles;
         const uint8_t *a = codes + row * blocks * MinkeByteBlock;
@@ -204,3 +212,4 @@ static void productBytes(const uint8_t *codes, const float *scales, int32_t form
         }
     }
 }
+#endif
