@@ -50,7 +50,7 @@ import Testing
     }
 }
 
-/// Lengths around the sizes of tiles (8 and 24 rows) and of chunks (256).
+/// Lengths around the sizes of tiles (8, 16, 24 and 64 rows) and of chunks (256), widths of whole tiles and others.
 private struct DecodingCase {
     let cached: Int
     let new: Int
@@ -64,6 +64,9 @@ private struct DecodingCase {
     static let all: [DecodingCase] = [CacheType.float32, .bfloat16, .q8].flatMap { type in
         [
             DecodingCase(cached: 1, new: 1, heads: 16, rank: 64, rotary: 32, type: type),
+            DecodingCase(cached: 85, new: 3, heads: 16, rank: 96, rotary: 32, type: type),
+            DecodingCase(cached: 321, new: 1, heads: 7, rank: 32, rotary: 32, type: type),
+            DecodingCase(cached: 400, new: 1, heads: 20, rank: 512, rotary: 64, type: type),
             DecodingCase(cached: 25, new: 25, heads: 3, rank: 11, rotary: 4, type: type),
             DecodingCase(cached: 257, new: 2, heads: 20, rank: 40, rotary: 2, type: type),
             DecodingCase(cached: 513, new: 3, heads: 8, rank: 33, rotary: 6, type: type),

@@ -51,6 +51,12 @@ import Testing
             let recipe = try AutomaticRecipe(seconds: 60, textBytes: 1 << 26, machine: machine)
             #expect(recipe.configuration.precision == precision)
         }
+        // A peak far beyond that of what surrounds products buys no larger run.
+        let steps = try [2.5e11, 14e11].map { peak in
+            let machine = AutomaticRecipe.Machine(float32: 1e11, bfloat16: peak, memoryBytes: 16 << 30)
+            return try AutomaticRecipe(seconds: 60, textBytes: 1 << 26, machine: machine).configuration.steps
+        }
+        #expect(steps[0] == steps[1])
         let small = AutomaticRecipe.Machine(float32: 1e11, bfloat16: 1e11, memoryBytes: 64 << 20)
         let run = try AutomaticRecipe(seconds: 1e6, textBytes: 1 << 32, machine: small).configuration
         #expect(run.model.numHiddenLayers < 8)
