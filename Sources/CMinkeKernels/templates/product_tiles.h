@@ -77,21 +77,22 @@ INLINE void tileBlock(const Block *block, TileOperand a, int rows, int64_t row, 
     finishSums(block, rows, row, column, sums);
 }
 
-/// Rows [row0, row1), all in blocks of `rows`, against panels.
+/// Rows [row0, row1), all in blocks of `rows`, against panels. A block meets all panels before the next: its rows stay in the
+/// first-level cache, and what it writes lies side by side.
 INLINE void tileBlocks(const Block *block, const bool packed, int rows, int64_t row0, int64_t row1, int64_t panel0,
                        int64_t panel1, int64_t word0, int64_t words) {
     TileTail tail;
     int64_t stripBytes = block->words * MinkeStripStride * 4;
     int64_t tileBytes = packed ? stripBytes : TileRows * block->aRowBytes, rest = words % TileWords;
     shapeTiles(rows);
-    for (int64_t panel = panel0; panel < panel1; panel++) {
-        const char *b = block->b + panel * block->panelBytes + word0 * MinkePanelWidth * 4;
-        copyTailOfPanel(&tail, b, words);
-        for (int64_t row = row0; row < row1; row += rows) {
-            const char *a = packed ? block->a + row / TileRows * stripBytes + word0 * TileRows * 4
-                                   : block->a + row * block->aRowBytes + word0 * 4;
-            TileOperand operand = {.upper = a, .lower = rows > TileRows ? a + tileBytes : 0,
-                                   .rowBytes = packed ? 64 : block->aRowBytes, .stepBytes = packed ? TileBytes : 64};
+    for (int64_t row = row0; row < row1; row += rows) {
+        const char *a = packed ? block->a + row / TileRows * stripBytes + word0 * TileRows * 4
+                               : block->a + row * block->aRowBytes + word0 * 4;
+        TileOperand operand = {.upper = a, .lower = rows > TileRows ? a + tileBytes : 0,
+                               .rowBytes = packed ? 64 : block->aRowBytes, .stepBytes = packed ? TileBytes : 64};
+        for (int64_t panel = panel0; panel < panel1; panel++) {
+            const char *b = block->b + panel * block->panelBytes + word0 * MinkePanelWidth * 4;
+            copyTailOfPanel(&tail, b, words);
             tileBlock(block, operand, rows, row, panel * MinkePanelWidth, b, words,
                       packed ? rest * 4 : block->aRowBytes, &tail);
         }
