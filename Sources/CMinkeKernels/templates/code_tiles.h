@@ -30,7 +30,7 @@ INLINE void dotBlock(TileOperand a, int rows, const char *b, int64_t words, cons
     multiplyTiles(true, a, b, steps);
     if (rest) {
         TileTail tail;
-        copyTailOfPanel(&tail, b, words);
+        copyTailOfPanel(&tail, b, words, rest);
         copyTail(tail.upper, a.upper + steps * a.stepBytes, rows < TileRows ? rows : TileRows, restRowBytes, rest, false);
         if (a.lower) copyTail(tail.lower, a.lower + steps * a.stepBytes, rows - TileRows, restRowBytes, rest, false);
         TileOperand last = {.upper = tail.upper, .lower = a.lower ? tail.lower : 0, .rowBytes = 64};

@@ -15,9 +15,11 @@ INLINE void copyTail(char *tile, const char *from, int rows, int64_t rowBytes, i
         _mm512_store_si512(tile + 64 * r, _mm512_maskz_loadu_epi16(mask, from + r * rowBytes));
 }
 
-/// B's words past the last whole tile.
-INLINE void copyTailOfPanel(TileTail *tail, const char *b, int64_t words) {
-    int64_t rest = words % TileWords;
+/// Words that are multiplied from copies: those that fill no tile, and a tile whose last word has one element only.
+INLINE int64_t restOf(int64_t words, bool half) { return half ? (words - 1) % TileWords + 1 : words % TileWords; }
+
+/// B's last `rest` words.
+INLINE void copyTailOfPanel(TileTail *tail, const char *b, int64_t words, int64_t rest) {
     if (!rest) return;
     memset(tail->b, 0, sizeof tail->b);
     memcpy(tail->b, b + (words - rest) * MinkePanelWidth * 4, (size_t)rest * MinkePanelWidth * 4);
@@ -26,7 +28,7 @@ INLINE void copyTailOfPanel(TileTail *tail, const char *b, int64_t words) {
 /// Sums of a block over all words, the last of which may fill no tile.
 INLINE void sumBlock(TileOperand a, int rows, const char *b, int64_t words, int64_t restRowBytes, bool half,
                      TileTail *tail) {
-    int64_t steps = words / TileWords, rest = words % TileWords;
+    int64_t rest = restOf(words, half), steps = (words - rest) / TileWords;
     multiplyTiles(false, a, b, steps);
     if (!rest) return;
     copyTail(tail->upper, a.upper + steps * a.stepBytes, rows < TileRows ? rows : TileRows, restRowBytes, rest, half);
@@ -83,7 +85,7 @@ INLINE void tileBlocks(const Block *block, const bool packed, int rows, int64_t 
                        int64_t panel1, int64_t word0, int64_t words) {
     TileTail tail;
     int64_t stripBytes = block->words * MinkeStripStride * 4;
-    int64_t tileBytes = packed ? stripBytes : TileRows * block->aRowBytes, rest = words % TileWords;
+    int64_t tileBytes = packed ? stripBytes : TileRows * block->aRowBytes, rest = restOf(words, block->half);
     shapeTiles(rows);
     for (int64_t row = row0; row < row1; row += rows) {
         const char *a = packed ? block->a + row / TileRows * stripBytes + word0 * TileRows * 4
@@ -92,7 +94,7 @@ INLINE void tileBlocks(const Block *block, const bool packed, int rows, int64_t 
                                .rowBytes = packed ? 64 : block->aRowBytes, .stepBytes = packed ? TileBytes : 64};
         for (int64_t panel = panel0; panel < panel1; panel++) {
             const char *b = block->b + panel * block->panelBytes + word0 * MinkePanelWidth * 4;
-            copyTailOfPanel(&tail, b, words);
+            copyTailOfPanel(&tail, b, words, rest);
             tileBlock(block, operand, rows, row, panel * MinkePanelWidth, b, words,
                       packed ? rest * 4 : block->aRowBytes, &tail);
         }
