@@ -125,16 +125,18 @@ INLINE void softmaxBlock(const int T, AttentionScratch *s, float scale, int64_t 
         void *w = advanced(s->weights, r * KeyBlock, T);
         int64_t seen = smaller(i0 + r + 1, j1) - j0, filled = filledWidth(i0, rows, r, j0, j1);
         float before = s->top[r], top = before;
-        for (int64_t i = 0; i < seen; i++) top = z[i] * scale > top ? z[i] * scale : top;
-        float sum = 0;
-        for (int64_t i = 0; i < seen; i++) {
-            float e = exponential(z[i] * scale - top);
-            sum += e;
-            store(w, i, T, e);
+        if (seen > 0) top = greatestOf(z, seen, z[0]) * scale;
+        top = top > before ? top : before;
+        Floats sums = {0};
+        int64_t i = 0;
+        for (; i < seen; i += WIDTH) {
+            Floats e = firstOf(exponentials(loadVector(z, i, MinkeFloat32) * scale - top), seen - i);
+            storeVector(w, i, T, e);
+            sums = sums + e;
         }
-        for (int64_t i = seen > 0 ? seen : 0; i < filled; i++) store(w, i, T, 0);
+        for (; i < filled; i += WIDTH) storeVector(w, i, T, (Floats){0});
         float shrink = exponential(before - top);
-        s->sum[r] = s->sum[r] * shrink + sum;
+        s->sum[r] = s->sum[r] * shrink + sumOf(sums);
         s->top[r] = top;
         if (j0 > 0 && top > before)
             for (int64_t i = 0; i < valueWidth; i++) s->rows[r * valueWidth + i] *= shrink;
@@ -181,17 +183,17 @@ INLINE void softmaxBackwardBlock(const int T, const MinkeAttention *p, Attention
     for (int64_t r = 0; r < rows; r++) {
         const float *z = s->scores + r * KeyBlock, *d = s->dScores + r * KeyBlock;
         void *w = advanced(s->weights, r * KeyBlock, T), *dw = advanced(s->dWeights, r * KeyBlock, T);
-        int64_t seen = smaller(i0 + r + 1, j1) - j0;
-        if (seen < 0) seen = 0;
+        int64_t seen = smaller(i0 + r + 1, j1) - j0, i = 0;
         float offset = p->logSumExp[i0 + r], delta = s->delta[i0 + r], scale = p->scale;
-        for (int64_t i = 0; i < seen; i++) {
-            float e = exponential(z[i] * scale - offset);
-            store(w, i, T, e);
-            store(dw, i, T, e * (d[i] - delta) * scale);
+        for (; i < seen; i += WIDTH) {
+            Floats e = exponentials(loadVector(z, i, MinkeFloat32) * scale - offset);
+            Floats de = e * (loadVector(d, i, MinkeFloat32) - delta) * scale;
+            storeVector(w, i, T, firstOf(e, seen - i));
+            storeVector(dw, i, T, firstOf(de, seen - i));
         }
-        for (int64_t i = seen; i < KeyBlock; i++) {
-            store(w, i, T, 0);
-            store(dw, i, T, 0);
+        for (; i < j1 - j0; i += WIDTH) {
+            storeVector(w, i, T, (Floats){0});
+            storeVector(dw, i, T, (Floats){0});
         }
     }
 }
@@ -280,7 +282,7 @@ static void decodeAttention(const float *q, int64_t width, const void *cache, in
             for (int64_t i = 0; i < width; i++) dot += q[i] * load(row, i, C);
             scores[t] = dot * scale;
         }
-        for (int64_t t = 0; t < cached; t++) highest = scores[t] > highest ? scores[t] : highest;
+        highest = greatestOf(scores, cached, highest);
         for (int64_t t = 0; t < cached; t++) total += scores[t] = exponential(scores[t] - highest);
         memset(mixed, 0, (size_t)valueWidth * 4);
         for (int64_t t = 0; t < cached; t++) {

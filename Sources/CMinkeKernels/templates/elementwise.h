@@ -2,7 +2,7 @@
 
 static void convert(const void *x, int32_t xType, void *y, int32_t yType, int64_t count) {
     WITH_TYPE(xType, X, WITH_TYPE(yType, Y, {
-        for (int64_t i = 0; i < count; i++) store(y, i, Y, load(x, i, X));
+        for (int64_t i = 0; i < count; i += WIDTH) storeUpTo(y, i, count, Y, loadUpTo(x, i, count, X));
     }));
 }
 
@@ -61,7 +61,8 @@ INLINE void normForwardTyped(const void *x, const int X, int64_t xStride, const 
         }
         float inverse = 1.0f / sqrtf(sum / (float)n + epsilon);
         if (inverseRMS) inverseRMS[r] = inverse;
-        for (int64_t i = 0; i < n; i++) store(to, i, Y, load(from, i, X) * inverse * w[i]);
+        for (int64_t i = 0; i < n; i += WIDTH)
+            storeUpTo(to, i, n, Y, loadUpTo(from, i, n, X) * inverse * loadUpTo(w, i, n, MinkeFloat32));
     }
 }
 
@@ -86,11 +87,11 @@ INLINE void normBackwardTyped(const void *dy, const int D, int64_t dyStride, con
             dw[i] += g * value * inverse;
         }
         float pull = dot / (float)n * inverse * inverse * inverse;
-        if (add)
-            for (int64_t i = 0; i < n; i++)
-                store(to, i, G, load(to, i, G) + load(grad, i, D) * w[i] * inverse - load(from, i, X) * pull);
-        else
-            for (int64_t i = 0; i < n; i++) store(to, i, G, load(grad, i, D) * w[i] * inverse - load(from, i, X) * pull);
+        for (int64_t i = 0; i < n; i += WIDTH) {
+            Floats own = loadUpTo(grad, i, n, D) * loadUpTo(w, i, n, MinkeFloat32) * inverse;
+            Floats sum = add ? loadUpTo(to, i, n, G) + own : own;
+            storeUpTo(to, i, n, G, sum - loadUpTo(from, i, n, X) * pull);
+        }
     }
 }
 
@@ -112,9 +113,9 @@ static void swigluForward(const void *gateUp, int32_t type, int64_t stride, void
             const void *gate = advanced(gateUp, r * stride, T);
             const void *up = advanced(gate, width, T);
             void *to = advanced(y, r * yStride, T);
-            for (int64_t i = 0; i < width; i++) {
-                float g = load(gate, i, T);
-                store(to, i, T, g * logistic(g) * load(up, i, T));
+            for (int64_t i = 0; i < width; i += WIDTH) {
+                Floats g = loadUpTo(gate, i, width, T);
+                storeUpTo(to, i, width, T, g * logistics(g) * loadUpTo(up, i, width, T));
             }
         }
     });
@@ -129,10 +130,11 @@ static void swigluBackward(const void *gateUp, int32_t type, int64_t stride, con
             const void *up = advanced(gate, width, T);
             void *dGate = advanced(dGateUp, r * dStride, T);
             void *dUp = advanced(dGate, width, T);
-            for (int64_t i = 0; i < width; i++) {
-                float g = load(gate, i, T), u = load(up, i, T), d = load(grad, i, T), s = logistic(g);
-                store(dGate, i, T, d * u * s * (1.0f + g * (1.0f - s)));
-                store(dUp, i, T, d * g * s);
+            for (int64_t i = 0; i < width; i += WIDTH) {
+                Floats g = loadUpTo(gate, i, width, T), u = loadUpTo(up, i, width, T), d = loadUpTo(grad, i, width, T);
+                Floats s = logistics(g);
+                storeUpTo(dGate, i, width, T, d * u * s * (1.0f + g * (1.0f - s)));
+                storeUpTo(dUp, i, width, T, d * g * s);
             }
         }
     });
@@ -234,15 +236,16 @@ static void crossEntropy(float *logits, int64_t stride, const int32_t *targets, 
     REASSOCIATE
     for (int64_t r = 0; r < rows; r++) {
         float *z = logits + r * stride;
-        float top = z[0], sum = 0;
-        for (int64_t i = 1; i < columns; i++) top = z[i] > top ? z[i] : top;
+        float top = greatestOf(z, columns, z[0]);
         bool ignored = targets[r] < 0;
         float wanted = ignored ? 0 : z[targets[r]];
-        for (int64_t i = 0; i < columns; i++) {
-            float e = exponential(z[i] - top);
-            z[i] = e;
-            sum += e;
+        Floats sums = {0};
+        for (int64_t i = 0; i < columns; i += WIDTH) {
+            Floats e = firstOf(exponentials(loadUpTo(z, i, columns, MinkeFloat32) - top), columns - i);
+            storeUpTo(z, i, columns, MinkeFloat32, e);
+            sums = sums + e;
         }
+        float sum = sumOf(sums);
         losses[r] = ignored ? 0 : logf(sum) + top - wanted;
         if (!dLogits) continue;
         float factor = ignored ? 0 : gradientScale / sum;
@@ -250,7 +253,8 @@ static void crossEntropy(float *logits, int64_t stride, const int32_t *targets, 
         float atTarget = ignored ? 0 : z[targets[r]] * factor - gradientScale;
         void *to = advanced(dLogits, r * dStride, dType);
         WITH_TYPE(dType, T, {
-            for (int64_t i = 0; i < columns; i++) store(to, i, T, z[i] * factor);
+            for (int64_t i = 0; i < columns; i += WIDTH)
+                storeUpTo(to, i, columns, T, loadUpTo(z, i, columns, MinkeFloat32) * factor);
             if (!ignored) store(to, targets[r], T, atTarget);
         });
     }

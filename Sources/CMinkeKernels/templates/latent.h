@@ -29,23 +29,6 @@ enum { ScoreTile = 4, ScoreTail = 4 };
 enum { MixLanes = 4, MixVectors = 2 };
 #endif
 
-/// `exponential` of a vector.
-INLINE Floats exponentials(Floats x) {
-    x = __builtin_elementwise_max(x, (Floats){0} - 87.0f);
-    x = __builtin_elementwise_min(x, (Floats){0} + 88.0f);
-    Floats n = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
-    Floats r = x - n * 0.693359375f;
-    r = r - n * -2.12194440e-4f;
-    Floats p = (Floats){0} + 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    return p * (Floats)((__builtin_convertvector(n, Ints) + 127) << 23);
-}
-
 /// Queries as lanes: word k of lane l at [k][l]; lanes past `lanes` are zero.
 static void packLanes(const float *q, int64_t stride, int64_t lanes, int64_t width, void *packed, int32_t type) {
     WITH_TYPE(type, T, {

@@ -41,6 +41,20 @@ INLINE Words wordsOfRow(const void *w, const int type, int64_t k, const int pane
     return (Words)__builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18,
                                           19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
 }
+
+/// The same of a row that ends after `count` elements; zeros follow.
+INLINE Words lastWordsOfRow(const void *w, const int type, int64_t k, int64_t count, const int panelType) {
+    _Alignas(64) char part[128];
+    int64_t from = panelType == MinkeBFloat16 ? 2 * k : k;
+    __mmask32 mask = (__mmask32)((1ull << (count - from)) - 1);
+    if (type == MinkeBFloat16) {
+        _mm512_store_si512(part, _mm512_maskz_loadu_epi16(mask, (const uint16_t *)w + from));
+    } else {
+        _mm512_store_ps(part, _mm512_maskz_loadu_ps((__mmask16)mask, (const float *)w + from));
+        _mm512_store_ps(part + 64, _mm512_maskz_loadu_ps((__mmask16)(mask >> 16), (const float *)w + from + 16));
+    }
+    return wordsOfRow(part, type, 0, panelType);
+}
 #endif
 
 /// Packs depths [0, k) of W[N,K] as words [word0, …) of panels that are `panelWords` long.
@@ -51,24 +65,30 @@ INLINE void packTransposedTyped(const void *w, const int type, int64_t stride, i
     for (int64_t panel = panel0; panel < panel1; panel++) {
         uint32_t *to = (uint32_t *)panels + (panel * panelWords + word0) * MinkePanelWidth;
         int64_t first = panel * MinkePanelWidth;
-        int64_t done = 0;
 #if WIDTH == 16
         if (first + MinkePanelWidth <= n) {
             int64_t perWord = panelType == MinkeBFloat16 ? 2 : 1;
-            for (; (done + 16) * perWord <= k; done += 16)
+            for (int64_t done = 0; done < words; done += 16) {
+                bool isWhole = (done + 16) * perWord <= k;
+                int64_t count = isWhole ? 16 : words - done;
                 for (int side = 0; side < 32; side += 16) {
                     Words block[16];
-                    for (int j = 0; j < 16; j++)
-                        block[j] = wordsOfRow(advanced(w, (first + side + j) * stride, type), type, done, panelType);
+                    for (int j = 0; j < 16; j++) {
+                        const void *row = advanced(w, (first + side + j) * stride, type);
+                        block[j] = isWhole ? wordsOfRow(row, type, done, panelType)
+                                           : lastWordsOfRow(row, type, done, k, panelType);
+                    }
                     transpose16(block);
-                    for (int j = 0; j < 16; j++) *(Words *)(to + (done + j) * MinkePanelWidth + side) = block[j];
+                    for (int j = 0; j < count; j++) *(Words *)(to + (done + j) * MinkePanelWidth + side) = block[j];
                 }
+            }
+            continue;
         }
 #endif
         for (int64_t j = 0; j < MinkePanelWidth; j++) {
             bool present = first + j < n;
             const void *row = advanced(w, (first + j) * stride, type);
-            for (int64_t i = done; i < words; i++) {
+            for (int64_t i = 0; i < words; i++) {
                 uint32_t word = 0;
                 if (present && panelType == MinkeBFloat16)
                     word = wordOf(load(row, 2 * i, type), 2 * i + 1 < k ? load(row, 2 * i + 1, type) : 0, panelType);
@@ -152,10 +172,26 @@ static void packDirect(const void *x, int32_t type, int64_t stride, const int32_
 }
 
 #if HAS_AMX
+/// A tile of 32 rows of bfloat16 and 16 columns.
+INLINE void packWholeTile(const uint16_t *from, int64_t stride, uint32_t *to) {
+    Words tile[TileWords];
+    UNROLL for (int j = 0; j < TileWords; j++) {
+        Words low = __builtin_convertvector(*(const Halves *)(from + 2 * j * stride), Words);
+        Words high = __builtin_convertvector(*(const Halves *)(from + (2 * j + 1) * stride), Words);
+        tile[j] = low | high << 16;
+    }
+    transpose16(tile);
+    UNROLL for (int r = 0; r < TileRows; r++) *(Words *)(to + r * TileWords) = tile[r];
+}
+
 /// Words [start, end) of one strip of bfloat16 as tiles (product_tiles.h). Rows past the strip are never read.
 INLINE void packTiles(const void *y, const int type, int64_t stride, const int32_t *rows, int64_t at, int64_t height,
                       bool isWide, int64_t k, int64_t start, int64_t end, uint32_t *strip) {
     for (int64_t i = start; i < end; i += TileWords) {
+        if (type == MinkeBFloat16 && !rows && isWide && 2 * (i + TileWords) <= k) {
+            packWholeTile((const uint16_t *)y + 2 * i * stride + at, stride, strip + i * TileRows);
+            continue;
+        }
         Words tile[TileWords] = {0};
         int64_t count = end - i < TileWords ? end - i : TileWords;
         for (int64_t j = 0; j < count; j++) {

@@ -28,15 +28,15 @@ enum { DepthBlock = 256 };
 static __attribute__((noinline)) void finishEdge(const Block *block, int rows, int64_t row, int64_t column,
                                                  const float *sums) {
     int64_t width = block->columns - column;
+    int type = block->mode == MinkeStoreBFloat16 ? MinkeBFloat16 : MinkeFloat32;
     for (int i = 0; i < rows; i++, sums += TILE_VECTORS * WIDTH) {
-        int64_t at = (row + i) * block->outStride + column;
         const float *base = block->base + (row + i) * block->baseStride + column;
-        if (block->mode == MinkeStoreBFloat16)
-            for (int64_t c = 0; c < width; c++) ((uint16_t *)block->out)[at + c] = narrow(sums[c]);
-        else if (block->mode == MinkeAddFloat32)
-            for (int64_t c = 0; c < width; c++) ((float *)block->out)[at + c] = sums[c] + base[c];
-        else
-            for (int64_t c = 0; c < width; c++) ((float *)block->out)[at + c] = sums[c];
+        void *out = advanced(block->out, (row + i) * block->outStride + column, type);
+        for (int64_t c = 0; c < width; c += WIDTH) {
+            Floats sum = *(const Floats *)(sums + c);
+            if (block->mode == MinkeAddFloat32) sum = sum + loadUpTo(base, c, width, MinkeFloat32);
+            storeUpTo(out, c, width, type, sum);
+        }
     }
 }
 

@@ -110,7 +110,11 @@ static void combineForward(const void *y, int32_t type, const int32_t *slots, co
             for (int64_t j = 0; j < topK; j++) {
                 const void *row = advanced(y, slots[t * topK + j] * columns, T);
                 float w = weights[t * topK + j];
-                for (int64_t i = 0; i < columns; i++) to[i] = from[i] + w * load(row, i, T);
+                // Vectors: sums are read from where they are written, which the compiler would do one by one.
+                for (int64_t i = 0; i < columns; i += WIDTH) {
+                    Floats sum = loadUpTo(from, i, columns, MinkeFloat32) + w * loadUpTo(row, i, columns, T);
+                    storeUpTo(to, i, columns, MinkeFloat32, sum);
+                }
                 from = to;
             }
         }
@@ -127,12 +131,14 @@ static void combineBackward(const float *dOut, const void *y, int32_t type, cons
                 int64_t slot = slots[t * topK + j];
                 const void *row = advanced(y, slot * columns, T);
                 void *to = advanced(dy, slot * columns, T);
-                float w = weights[t * topK + j], dot = 0;
-                for (int64_t i = 0; i < columns; i++) {
-                    dot += d[i] * load(row, i, T);
-                    store(to, i, T, w * d[i]);
+                float w = weights[t * topK + j];
+                Floats dots = {0};
+                for (int64_t i = 0; i < columns; i += WIDTH) {
+                    Floats grad = loadUpTo(d, i, columns, MinkeFloat32);
+                    dots = dots + grad * loadUpTo(row, i, columns, T);
+                    storeUpTo(to, i, columns, T, w * grad);
                 }
-                dWeights[t * topK + j] = dot;
+                dWeights[t * topK + j] = sumOf(dots);
             }
         }
     });

@@ -59,6 +59,31 @@ INLINE void store(void *p, int64_t i, const int type, float x) {
     else ((float *)p)[i] = x;
 }
 
+/// WIDTH elements from `i` on.
+INLINE Floats loadVector(const void *p, int64_t i, const int type) {
+    if (type == MinkeFloat32) return *(const Floats *)((const float *)p + i);
+    return (Floats)(__builtin_convertvector(*(const Halves *)((const uint16_t *)p + i), Words) << 16);
+}
+
+INLINE void storeVector(void *p, int64_t i, const int type, Floats x) {
+    if (type == MinkeFloat32) *(Floats *)((float *)p + i) = x;
+    else *(Halves *)((uint16_t *)p + i) = narrowVector(x);
+}
+
+/// Elements from `i` on of `count`: WIDTH of them, or those that there are, then zeros.
+INLINE Floats loadUpTo(const void *p, int64_t i, int64_t count, const int type) {
+    if (i + WIDTH <= count) return loadVector(p, i, type);
+    float part[WIDTH] = {0};
+    for (int64_t k = i; k < count; k++) part[k - i] = load(p, k, type);
+    return *(const Floats *)part;
+}
+
+/// Stores the elements of `x` that belong to the first `count`.
+INLINE void storeUpTo(void *p, int64_t i, int64_t count, const int type, Floats x) {
+    if (i + WIDTH <= count) return storeVector(p, i, type, x);
+    for (int64_t k = i; k < count; k++) store(p, k, type, ((const float *)&x)[k - i]);
+}
+
 INLINE void *advanced(const void *p, int64_t elements, int32_t type) {
     return (char *)p + elements * (type == MinkeBFloat16 ? 2 : 4);
 }
@@ -93,3 +118,49 @@ INLINE float exponential(float x) {
 }
 
 INLINE float logistic(float x) { return 1.0f / (1.0f + exponential(-x)); }
+
+/// `exponential` of a vector.
+INLINE Floats exponentials(Floats x) {
+    x = __builtin_elementwise_max(x, (Floats){0} - 87.0f);
+    x = __builtin_elementwise_min(x, (Floats){0} + 88.0f);
+    Floats n = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
+    Floats r = x - n * 0.693359375f;
+    r = r - n * -2.12194440e-4f;
+    Floats p = (Floats){0} + 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    return p * (Floats)((__builtin_convertvector(n, Ints) + 127) << 23);
+}
+
+INLINE Floats logistics(Floats x) { return 1.0f / (1.0f + exponentials(-x)); }
+
+/// The greatest of `count` values and `least`. Written with vectors: compilers keep the order of comparisons that may meet NaN.
+INLINE float greatestOf(const float *x, int64_t count, float least) {
+    Floats tops = (Floats){0} + least, others = tops;
+    int64_t i = 0;
+    for (; i + 2 * WIDTH <= count; i += 2 * WIDTH) {
+        tops = __builtin_elementwise_max(tops, *(const Floats *)(x + i));
+        others = __builtin_elementwise_max(others, *(const Floats *)(x + i + WIDTH));
+    }
+    float top = __builtin_reduce_max(__builtin_elementwise_max(tops, others));
+    for (; i < count; i++) top = x[i] > top ? x[i] : top;
+    return top;
+}
+
+INLINE float sumOf(Floats x) {
+    REASSOCIATE
+    float sum = 0;
+    for (int i = 0; i < WIDTH; i++) sum += x[i];
+    return sum;
+}
+
+/// The first `count` elements; zeros for the rest, whatever stood there.
+INLINE Floats firstOf(Floats x, int64_t count) {
+    static const int32_t numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    if (count >= WIDTH) return x;
+    return (Floats)((Ints)x & (Ints)(*(const Ints *)numbers < (int32_t)count));
+}

@@ -43,7 +43,8 @@ extension Product {
         var chunks: [Chunk] = []
         var partials: [(out: Tensor, parts: [Tensor])] = []
         for product in products {
-            let count = (product.rows.count + rowsPerChunk - 1) / rowsPerChunk
+            // Nearly so many rows: an expert's, which are about as many as a chunk's, stay together.
+            let count = max(1, (product.rows.count + rowsPerChunk / 2) / rowsPerChunk)
             // Even numbers of rows, so that no word of a chunk is half empty.
             let bounds = (0...count).map { part in
                 product.rows.lowerBound + min(product.rows.count, product.rows.count * part / count / 2 * 2)
