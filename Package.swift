@@ -29,7 +29,8 @@ let package = Package(
         ),
         // The pages' files, embedded: the compiler follows them, so that changing one builds the module again.
         .target(name: "CMinkePages", exclude: ["web"]),
-        .target(name: "MinkeFiles"),
+        .target(name: "CMinkeHash"),
+        .target(name: "MinkeFiles", dependencies: ["CMinkeHash"]),
         .target(name: "MinkePlanning", dependencies: ["MinkeFiles"]),
         .target(name: "MinkeTensors", dependencies: ["CMinkeKernels"]),
         .target(name: "MinkeTokenization", dependencies: ["MinkeFiles"]),
@@ -81,7 +82,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
-        .testTarget(name: "MinkeFilesTests", dependencies: ["MinkeFiles"]),
+        .testTarget(name: "MinkeFilesTests", dependencies: ["CMinkeHash", "MinkeFiles"]),
         .testTarget(name: "MinkePlanningTests", dependencies: ["MinkePlanning"]),
         .testTarget(name: "MinkeTensorsTests", dependencies: ["MinkeTensors", "CMinkeKernels"]),
         .testTarget(name: "MinkeTokenizationTests", dependencies: ["MinkeTokenization"]),

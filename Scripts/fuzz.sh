@@ -32,11 +32,12 @@ then
     objects=()
     cat >"$folder/modules/module.modulemap" <<MAP
 module CMinkeKernels { umbrella "$PWD/Sources/CMinkeKernels/include" export * }
+module CMinkeHash { umbrella "$PWD/Sources/CMinkeHash/include" export * }
 MAP
-    for file in Sources/CMinkeKernels/*.c; do objects+=("$folder/$(basename "$file").o"); done
+    for file in Sources/CMinkeKernels/*.c Sources/CMinkeHash/*.c; do objects+=("$folder/$(basename "$file").o"); done
     # The kernels take as long as everything else: they are compiled beside it. Whether a loop is unrolled is nothing here.
-    find Sources/CMinkeKernels -name '*.c' -print0 | xargs -0 -P "$(nproc)" -I{} sh -c \
-        'exec clang -std=gnu17 -O1 -g -fsanitize=address -Wno-pass-failed -ISources/CMinkeKernels/include -c "$1" \
+    find Sources/CMinkeKernels Sources/CMinkeHash -name '*.c' -print0 | xargs -0 -P "$(nproc)" -I{} sh -c \
+        'exec clang -std=gnu17 -O1 -g -fsanitize=address -Wno-pass-failed -ISources/CMinkeKernels/include -ISources/CMinkeHash/include -c "$1" \
             -o "$2/$(basename "$1").o"' sh {} "$folder" &
     kernels=$!
     for module in MinkeFiles MinkeTensors MinkeTokenization MinkeCheckpoints MinkeModel MinkeGeneration; do

@@ -1,4 +1,6 @@
-/// The SHA-256 hash of a stream of bytes (FIPS 180-4).
+import CMinkeHash
+
+/// The SHA-256 hash of a stream of bytes (FIPS 180-4): by the processor's instructions where it has them.
 public struct SHA256: Sendable {
     private var state: [UInt32] = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
@@ -74,6 +76,15 @@ extension SHA256 {
     ]
 
     private static func compress(_ blocks: UnsafeRawBufferPointer, into state: inout [UInt32]) {
+        let count = Int64(blocks.count / blockSize)
+        let isDone = state.withUnsafeMutableBufferPointer {
+            minkeCompressSHA256($0.baseAddress, blocks.baseAddress, count) != 0
+        }
+        if !isDone { compressPlainly(blocks, into: &state) }
+    }
+
+    /// The same without the processor's instructions for it.
+    static func compressPlainly(_ blocks: UnsafeRawBufferPointer, into state: inout [UInt32]) {
         guard let start = blocks.baseAddress else { return }
         state.withUnsafeMutableBufferPointer { state in
             constants.withUnsafeBufferPointer { constants in

@@ -1,3 +1,4 @@
+import CMinkeHash
 import Testing
 
 @testable import MinkeFiles
@@ -30,6 +31,16 @@ import Testing
             }
             #expect(SHA256.hexadecimal(hasher.finalize()) == whole)
         }
+    }
+
+    /// Which of both ways the others take depends on the processor.
+    @Test func bothWaysGiveTheSameState() {
+        let blocks = (0..<64 * 9).map { UInt8(truncatingIfNeeded: $0 &* $0 &* 31 &+ $0 >> 3) }
+        let initial = (0..<8).map { UInt32(truncatingIfNeeded: 0x9e37_79b9 &* ($0 + 1)) }
+        var (plain, instructions) = (initial, initial)
+        blocks.withUnsafeBytes { SHA256.compressPlainly($0, into: &plain) }
+        let isSupported = blocks.withUnsafeBytes { minkeCompressSHA256(&instructions, $0.baseAddress, 9) != 0 }
+        #expect(instructions == (isSupported ? plain : initial))
     }
 
     @Test func hashesAFile() throws {

@@ -28,6 +28,25 @@ import Testing
         }
     }
 
+    @Test func aKeyThatIsNotANumberReachesWhoSeesIt() async {
+        await #expect(processExitsWith: .success) {
+            onEveryInstructionSet { type in
+                for place in [0, 3, 70] {
+                    var numbers = Numbers(5)
+                    let (q, kv) = (numbers.tensor(80, 2, type: type), numbers.tensor(80, 4))
+                    kv.floats[place * 4] = .nan
+                    let shape = AttentionShape(heads: 1, keyWidth: 2, valueWidth: 2, scale: 0.7)
+                    let out = attend(
+                        Tape(computeType: type), Variable(q), keysValues: Variable(kv.converted(to: type)), shared: nil,
+                        shape: shape)
+                    for (index, value) in out.value.values.enumerated() {
+                        #expect(value.isNaN == (index / 2 >= place), "key \(place), token \(index / 2), \(type)")
+                    }
+                }
+            }
+        }
+    }
+
     /// A score matrix of this length alone would take 4 · 4096² bytes = 64 MiB.
     @Test func memoryDoesNotGrowWithTheSquareOfTheLength() async {
         await #expect(processExitsWith: .success) {

@@ -15,6 +15,21 @@ import Testing
         }
     }
 
+    /// It would otherwise be lost in a maximum, and training would go on with a model that is none any more.
+    @Test func whatIsNotANumberReachesTheLoss() async {
+        await #expect(processExitsWith: .success) {
+            onEveryInstructionSet { type in
+                for place in [0, 20, 36] {
+                    var numbers = Numbers(9)
+                    let (x, head) = (Variable(numbers.tensor(2, 6, type: type)), numbers.parameter(37, 6))
+                    head.value.floats[place * 6] = .nan
+                    let losses = Tape(computeType: type).crossEntropy(x, head: head, targets: [1, 30])
+                    #expect(losses.allSatisfy(\.isNaN), "logit \(place), \(type)")
+                }
+            }
+        }
+    }
+
     @Test func rowsWithoutTargetCostNothing() {
         var numbers = Numbers(6)
         let x = Variable(numbers.tensor(3, 4))

@@ -3,8 +3,10 @@
 
 #if HAS_AMX
 #include "tiles.h"
-
+#else
+INLINE void releaseTiles(void) {}
 #endif
+
 #include "product.h"
 
 #include "packing.h"

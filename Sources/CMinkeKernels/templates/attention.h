@@ -125,7 +125,7 @@ INLINE void softmaxBlock(const int T, AttentionScratch *s, float scale, int64_t 
         void *w = advanced(s->weights, r * KeyBlock, T);
         int64_t seen = smaller(i0 + r + 1, j1) - j0, filled = filledWidth(i0, rows, r, j0, j1);
         float before = s->top[r], top = before;
-        if (seen > 0) top = greatestOf(z, seen, z[0]) * scale;
+        if (seen > 0) top = greatestOf(z, seen, -INFINITY) * scale; // the scale is above 0
         top = top > before ? top : before;
         Floats sums = {0};
         int64_t i = 0;
@@ -172,9 +172,7 @@ static void attentionForward(const MinkeAttention *p) {
             });
         }
     }
-#if HAS_AMX
     releaseTiles();
-#endif
 }
 
 /// P = exp(S·scale − logSumExp), dS = P ⊙ (dP − delta)·scale, both in the inner type.
@@ -264,9 +262,7 @@ static void attentionBackward(const MinkeAttention *p) {
             memcpy(p->dKShared + t * p->sharedWidth, s.dKeys + t * width + p->keyWidth, (size_t)p->sharedWidth * 4);
         convert(s.dValues + t * valueWidth, MinkeFloat32, advanced(p->dV, t * p->dVStride, p->type), p->type, valueWidth);
     }
-#if HAS_AMX
     releaseTiles();
-#endif
 }
 
 // One query over a chunk of cached rows. Multi-head attention: each head has keys and values of its own.

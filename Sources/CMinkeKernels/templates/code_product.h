@@ -206,7 +206,5 @@ INLINE void multiplyCodesOf(const MinkeCodeProduct *p, const int width, int64_t 
 /// Rows [row0, row1) against panels [panel0, panel1).
 static void multiplyCodes(const MinkeCodeProduct *p, int64_t row0, int64_t row1, int64_t panel0, int64_t panel1) {
     WITH_CODES(p->width, W, multiplyCodesOf(p, W, row0, row1, panel0, panel1));
-#if HAS_AMX
     releaseTiles();
-#endif
 }

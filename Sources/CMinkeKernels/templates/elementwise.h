@@ -236,7 +236,7 @@ static void crossEntropy(float *logits, int64_t stride, const int32_t *targets, 
     REASSOCIATE
     for (int64_t r = 0; r < rows; r++) {
         float *z = logits + r * stride;
-        float top = greatestOf(z, columns, z[0]);
+        float top = greatestOf(z, columns, -INFINITY);
         bool ignored = targets[r] < 0;
         float wanted = ignored ? 0 : z[targets[r]];
         Floats sums = {0};

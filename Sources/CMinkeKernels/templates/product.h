@@ -24,7 +24,7 @@ typedef struct {
 /// Widest depth kept in one pass when sums may be parked in `out`, in words.
 enum { DepthBlock = 256 };
 
-/// Tiles at the right edge, element by element.
+/// Tiles at the right edge: nothing past the last column is touched.
 static __attribute__((noinline)) void finishEdge(const Block *block, int rows, int64_t row, int64_t column,
                                                  const float *sums) {
     int64_t width = block->columns - column;
@@ -228,7 +228,5 @@ static void productFloat32(const MinkeProduct *p, int64_t row0, int64_t row1, in
 
 static void productBFloat16(const MinkeProduct *p, int64_t row0, int64_t row1, int64_t panel0, int64_t panel1) {
     product(p, MinkeBFloat16, row0, row1, panel0, panel1);
-#if HAS_AMX
     releaseTiles();
-#endif
 }

@@ -59,6 +59,10 @@ INLINE void store(void *p, int64_t i, const int type, float x) {
     else ((float *)p)[i] = x;
 }
 
+INLINE void *advanced(const void *p, int64_t elements, int32_t type) {
+    return (char *)p + elements * (type == MinkeBFloat16 ? 2 : 4);
+}
+
 /// WIDTH elements from `i` on.
 INLINE Floats loadVector(const void *p, int64_t i, const int type) {
     if (type == MinkeFloat32) return *(const Floats *)((const float *)p + i);
@@ -81,11 +85,10 @@ INLINE Floats loadUpTo(const void *p, int64_t i, int64_t count, const int type) 
 /// Stores the elements of `x` that belong to the first `count`.
 INLINE void storeUpTo(void *p, int64_t i, int64_t count, const int type, Floats x) {
     if (i + WIDTH <= count) return storeVector(p, i, type, x);
-    for (int64_t k = i; k < count; k++) store(p, k, type, ((const float *)&x)[k - i]);
-}
-
-INLINE void *advanced(const void *p, int64_t elements, int32_t type) {
-    return (char *)p + elements * (type == MinkeBFloat16 ? 2 : 4);
+    // Narrowed as whole vectors are, so that no element's bits depend on where in a row it stands.
+    char part[sizeof x];
+    storeVector(part, 0, type, x);
+    if (count > i) memcpy(advanced(p, i, type), part, (size_t)(count - i) * (type == MinkeBFloat16 ? 2 : 4));
 }
 
 /// Runs the last argument with `name` a constant equal to the run-time type, so that its loops specialise.
@@ -119,10 +122,14 @@ INLINE float exponential(float x) {
 
 INLINE float logistic(float x) { return 1.0f / (1.0f + exponential(-x)); }
 
-/// `exponential` of a vector.
+/// Elements of `a` where the mask's are set, of `b` elsewhere.
+INLINE Floats selected(Ints mask, Floats a, Floats b) { return (Floats)(((Ints)a & mask) | ((Ints)b & ~mask)); }
+
+/// `exponential` of a vector. NaN stays NaN, which the built-in maximum would drop.
 INLINE Floats exponentials(Floats x) {
-    x = __builtin_elementwise_max(x, (Floats){0} - 87.0f);
-    x = __builtin_elementwise_min(x, (Floats){0} + 88.0f);
+    const Floats low = (Floats){0} - 87.0f, high = (Floats){0} + 88.0f;
+    x = selected((Ints)(x < low), low, x);
+    x = selected((Ints)(x > high), high, x);
     Floats n = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
     Floats r = x - n * 0.693359375f;
     r = r - n * -2.12194440e-4f;
@@ -138,7 +145,8 @@ INLINE Floats exponentials(Floats x) {
 
 INLINE Floats logistics(Floats x) { return 1.0f / (1.0f + exponentials(-x)); }
 
-/// The greatest of `count` values and `least`. Written with vectors: compilers keep the order of comparisons that may meet NaN.
+/// The greatest of `count` values and `least`, which is no NaN; values that are count for nothing. Written with vectors:
+/// compilers keep the order of comparisons that may meet NaN.
 INLINE float greatestOf(const float *x, int64_t count, float least) {
     Floats tops = (Floats){0} + least, others = tops;
     int64_t i = 0;

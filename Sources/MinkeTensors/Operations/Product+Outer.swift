@@ -15,7 +15,7 @@ extension Product {
         let adds: Bool
     }
 
-    /// Rows of one chunk: 256 words of depth in bfloat16, one pass of the micro-kernel.
+    /// Rows of one chunk, about: 256 words of depth in bfloat16, one pass of the micro-kernel.
     private static let rowsPerChunk = 512
     /// Largest product, in elements of the result, that one task does alone.
     private static let largestAlone = 1 << 18
@@ -43,7 +43,7 @@ extension Product {
         var chunks: [Chunk] = []
         var partials: [(out: Tensor, parts: [Tensor])] = []
         for product in products {
-            // Nearly so many rows: an expert's, which are about as many as a chunk's, stay together.
+            // Rounded to the nearest: up to one and a half chunks' rows stay together, as an expert's usually are.
             let count = max(1, (product.rows.count + rowsPerChunk / 2) / rowsPerChunk)
             // Even numbers of rows, so that no word of a chunk is half empty.
             let bounds = (0...count).map { part in
