@@ -85,7 +85,7 @@ final class MemoryPool: Sendable {
             return posix_memalign(&pointer, 64, capacity + slack) == 0 ? pointer : nil
         }
         // Large blocks may be backed by huge pages: fewer faults, fewer misses in the translation cache.
-        let isHuge = capacity >= 2 * hugePage
+        let isHuge = capacity >= hugePage
         let length = mappedLength(capacity)
         let extra = isHuge ? hugePage : 0
         guard let base = mmap(nil, length + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0),
