@@ -170,7 +170,7 @@ public enum Preset: String, Sendable, CaseIterable {
         run.model.extensions.activation = .squaredReLU
         run.precision = .float32
         run.batchSize = 16
-        run.steps = 56
+        run.steps = 60
         run.initialization.embeddingDeviation = 0.5
         run.optimizer.muonRate = 0.04
         run.optimizer.muonSteps = 3
