@@ -28,7 +28,10 @@ public struct Tensor: Sendable {
     /// A tensor of zeros.
     public init(zeros rows: Int, _ columns: Int, type: ElementType = .float32) {
         self.init(uninitialized: rows, columns, type: type)
-        pointer.initializeMemory(as: UInt8.self, repeating: 0, count: rows * columns * type.byteWidth)
+        // Large ones on all threads, which would otherwise wait for it.
+        CPU.shared.parallel(rows * columns * type.byteWidth, chunk: 256 << 10) { bytes in
+            (pointer + bytes.lowerBound).initializeMemory(as: UInt8.self, repeating: 0, count: bytes.count)
+        }
     }
 
     /// A tensor of the given values, row by row.
