@@ -82,7 +82,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
-        .testTarget(name: "MinkeFilesTests", dependencies: ["CMinkeHash", "MinkeFiles"]),
+        .testTarget(name: "MinkeFilesTests", dependencies: ["MinkeFiles"]),
         .testTarget(name: "MinkePlanningTests", dependencies: ["MinkePlanning"]),
         .testTarget(name: "MinkeTensorsTests", dependencies: ["MinkeTensors", "CMinkeKernels"]),
         .testTarget(name: "MinkeTokenizationTests", dependencies: ["MinkeTokenization"]),

@@ -4,26 +4,6 @@
 // vectors: word group i overwrites group i − 4.
 #include "CMinkeHash.h"
 
-#if defined(__aarch64__) && (defined(__linux__) || defined(__APPLE__))
-#define IS_ARM 1
-#else
-#define IS_ARM 0
-#endif
-
-#if defined(__x86_64__) || IS_ARM
-/// The first 32 bits of the fractional parts of the cube roots of the first 64 primes (FIPS 180-4, 4.2.2).
-static const uint32_t constants[64] __attribute__((aligned(16))) = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
-};
-#endif
-
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
@@ -34,7 +14,8 @@ static int isSupported(void) {
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
 }
 
-__attribute__((target("sha,sse4.1,ssse3"))) static void compress(uint32_t state[8], const uint8_t *block, int64_t count) {
+__attribute__((target("sha,sse4.1,ssse3"))) static void compress(uint32_t state[8], const uint8_t *block, int64_t count,
+                                                                const uint32_t *constants) {
     const __m128i bigEndian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
     // The instructions want the state as [f e b a] and [h g d c], from the lowest word up.
     __m128i low = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)state), 0xB1);
@@ -52,7 +33,7 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void compress(uint32_t state[
                 sum = _mm_add_epi32(sum, _mm_alignr_epi8(last, w[(i + 2) & 3], 4));
                 w[i & 3] = _mm_sha256msg2_epu32(sum, last);
             }
-            __m128i words = _mm_add_epi32(w[i & 3], _mm_load_si128((const __m128i *)(constants + 4 * i)));
+            __m128i words = _mm_add_epi32(w[i & 3], _mm_loadu_si128((const __m128i *)(constants + 4 * i)));
             cdgh = _mm_sha256rnds2_epu32(cdgh, abef, words);
             abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(words, 0x0E));
         }
@@ -65,7 +46,7 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void compress(uint32_t state[
     _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(high, low, 8));
 }
 
-#elif IS_ARM
+#elif defined(__aarch64__) && (defined(__linux__) || defined(__APPLE__))
 #include <arm_neon.h>
 #if defined(__linux__)
 #include <sys/auxv.h>
@@ -79,7 +60,8 @@ static int isSupported(void) {
 #endif
 }
 
-__attribute__((target("sha2"))) static void compress(uint32_t state[8], const uint8_t *block, int64_t count) {
+__attribute__((target("sha2"))) static void compress(uint32_t state[8], const uint8_t *block, int64_t count,
+                                                     const uint32_t *constants) {
     uint32x4_t abcd = vld1q_u32(state), efgh = vld1q_u32(state + 4);
     for (; count > 0; count--, block += 64) {
         uint32x4_t w[4], abcdBefore = abcd, efghBefore = efgh;
@@ -102,14 +84,14 @@ __attribute__((target("sha2"))) static void compress(uint32_t state[8], const ui
 #else
 
 static int isSupported(void) { return 0; }
-static void compress(uint32_t state[8], const uint8_t *block, int64_t count) {}
+static void compress(uint32_t state[8], const uint8_t *block, int64_t count, const uint32_t *constants) {}
 
 #endif
 
-int minkeCompressSHA256(uint32_t state[8], const void *blocks, int64_t count) {
+int minkeCompressSHA256(uint32_t state[8], const void *blocks, int64_t count, const uint32_t constants[64]) {
     static _Atomic(int) known; // 0: not asked yet, 1: no, 2: yes
     if (!known) known = 1 + isSupported();
     if (known == 1) return 0;
-    compress(state, blocks, count);
+    compress(state, blocks, count, constants);
     return 1;
 }

@@ -76,11 +76,15 @@ extension SHA256 {
     ]
 
     private static func compress(_ blocks: UnsafeRawBufferPointer, into state: inout [UInt32]) {
+        if !compressByInstructions(blocks, into: &state) { compressPlainly(blocks, into: &state) }
+    }
+
+    /// - Returns: false, with nothing changed, where the processor has no instructions for it.
+    static func compressByInstructions(_ blocks: UnsafeRawBufferPointer, into state: inout [UInt32]) -> Bool {
         let count = Int64(blocks.count / blockSize)
-        let isDone = state.withUnsafeMutableBufferPointer {
-            minkeCompressSHA256($0.baseAddress, blocks.baseAddress, count) != 0
+        return state.withUnsafeMutableBufferPointer {
+            minkeCompressSHA256($0.baseAddress, blocks.baseAddress, count, constants) != 0
         }
-        if !isDone { compressPlainly(blocks, into: &state) }
     }
 
     /// The same without the processor's instructions for it.

@@ -1,4 +1,3 @@
-import CMinkeHash
 import Testing
 
 @testable import MinkeFiles
@@ -39,7 +38,7 @@ import Testing
         let initial = (0..<8).map { UInt32(truncatingIfNeeded: 0x9e37_79b9 &* ($0 + 1)) }
         var (plain, instructions) = (initial, initial)
         blocks.withUnsafeBytes { SHA256.compressPlainly($0, into: &plain) }
-        let isSupported = blocks.withUnsafeBytes { minkeCompressSHA256(&instructions, $0.baseAddress, 9) != 0 }
+        let isSupported = blocks.withUnsafeBytes { SHA256.compressByInstructions($0, into: &instructions) }
         #expect(instructions == (isSupported ? plain : initial))
     }
 

@@ -124,8 +124,7 @@ INLINE void softmaxBlock(const int T, AttentionScratch *s, float scale, int64_t 
         float *z = s->scores + r * KeyBlock;
         void *w = advanced(s->weights, r * KeyBlock, T);
         int64_t seen = smaller(i0 + r + 1, j1) - j0, filled = filledWidth(i0, rows, r, j0, j1);
-        float before = s->top[r], top = before;
-        if (seen > 0) top = greatestOf(z, seen, -INFINITY) * scale; // the scale is above 0
+        float before = s->top[r], top = greatestOf(z, seen, -INFINITY) * scale; // the scale is above 0
         top = top > before ? top : before;
         Floats sums = {0};
         int64_t i = 0;
